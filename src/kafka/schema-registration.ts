@@ -17,6 +17,10 @@ export type Compatibility =
 const registerTimeoutMs = 10_000
 /** Attempts that the client says were bad requests, while the registry answers others: then they were. */
 const refusedAttempts = 3
+/** Attempts that others overtake: the setting is read anew for each, so that one more is enough as a rule. */
+const mostRaces = 4
+/** What the client calls a setting of the subject that is not the expected one; it exports no class for it. */
+const settingDiffers = 'ConfluentSchemaRegistryCompatibilityError'
 
 /** Registers schemas, with @kafkajs/confluent-schema-registry. */
 export class SchemaRegistration {
@@ -36,7 +40,7 @@ export class SchemaRegistration {
     patienceMs: number | undefined,
   ): Promise<number> {
     let refusals = 0
-    let hasRaced = false
+    let races = 0
     let mayConfigure = true
     const attempt = async (leftMs: number): Promise<number> => {
       // Also shows that the registry answers.
@@ -50,14 +54,12 @@ export class SchemaRegistration {
         const registered = register(schema, { subject, compatibility, updateConfig })
         return await within(Math.min(registerTimeoutMs, leftMs), registered, late)
       } catch (cause) {
-        const { status, message } = cause as Error & { status?: number }
+        const { status, name, message } = cause as Error & { status?: number }
+        // Members that start together all find the subject without a setting. Apicurio lets only one of them make it;
+        // and once one has registered, it answers NONE for a subject without one, where the client expects ours.
+        const hasRaced = name === settingDiffers || (status === 409 && updateConfig)
+        if (hasRaced && ++races < mostRaces) return attempt(leftMs)
         if (status === undefined) throw cause
-        // Members that start together all find the subject without a setting, and Apicurio lets only one of them make
-        // it.
-        if (status === 409 && updateConfig && !hasRaced) {
-          hasRaced = true
-          return attempt(leftMs)
-        }
         // The schema is there, and who may register schemas need not be allowed to set what a subject takes.
         if (status === 403 && updateConfig) {
           mayConfigure = false

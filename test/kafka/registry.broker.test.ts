@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { modelSchema } from '../../src/model/model-schemas.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
@@ -44,6 +45,18 @@ suite('schema registry', () => {
       )
       equal(new Set(await Promise.all(registering)).size, 1)
       equal(await members[0].compatibility(subject), 'NONE')
+    }
+  })
+
+  test('fits that overtake one another at the first schema of the models all get its id', async () => {
+    const fits = await Promise.all(Array.from({ length: 8 }, connect))
+    for (let round = 0; round < 5; round++) {
+      const subject = uniqueName('models-value')
+      const register = async (fit: SchemaRegistry, nth: number) => {
+        await sleep(4 * nth)
+        return fit.register(subject, modelSchema)
+      }
+      equal(new Set(await Promise.all(fits.map(register))).size, 1)
     }
   })
 

@@ -249,6 +249,27 @@ suite('schema registry that misbehaves', () => {
     }
   })
 
+  test('a subject that another process registers between our requests is no error', async (t) => {
+    let questions = 0
+    const url = await serve(t, (request, response) => {
+      if (request.method === 'POST') response.end('{"id":7}')
+      else if (questions++ === 0) response.writeHead(404).end('{"error_code":40401}')
+      else response.end('{"compatibilityLevel":"NONE"}')
+    })
+    equal(await new SchemaRegistry({ url }).register('s', '{"type":"record","name":"R","fields":[]}'), 7)
+  })
+
+  test('a setting that changes between all our requests ends the registration', async (t) => {
+    let questions = 0
+    const url = await serve(t, (_, response) =>
+      response.end(JSON.stringify({ compatibilityLevel: questions++ % 2 === 0 ? 'NONE' : 'FULL' })),
+    )
+    await rejects(new SchemaRegistry({ url }).register('s', '{"type":"record","name":"R","fields":[]}'), {
+      name: 'ConfluentSchemaRegistryCompatibilityError',
+    })
+    equal(questions, 8)
+  })
+
   test('a conflict is told in a sentence, not as the two schemas', async (t) => {
     const dump = `Schema being registered is incompatible: {oldSchema: '${'{"type":"record"}'.repeat(200)}'}`
     const url = await serve(t, (request, response) => {
