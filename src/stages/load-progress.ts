@@ -11,6 +11,18 @@ export interface FileProgress {
   readonly complete: boolean
   /** of the options that decide which rows these are; unknown of what was written before it was kept */
   readonly optionsHash?: string | undefined
+  /** by which the file is known again when it has grown; unknown of what was written before it was kept */
+  readonly growth?: GrowthMarks | undefined
+}
+
+/** What of a file stays the same when rows are appended. */
+export interface GrowthMarks {
+  /** bytes of the file as it was loaded */
+  readonly size: number
+  /** see `FileContent.head` */
+  readonly head: string
+  /** of `TableFacts.layout` and what else decides which rows these are and where they go */
+  readonly layoutHash: string
 }
 
 /** Kafka's offset.metadata.max.bytes, a broker's default, less some room. */
@@ -25,19 +37,24 @@ export function parseLoadProgress(metadata: string | undefined): FileProgress[] 
   try {
     const entries = JSON.parse(metadata) as unknown
     if (!Array.isArray(entries)) return []
-    return entries
-      .filter(isEntry)
-      .map(([file, rows, complete, optionsHash]) => ({ file, rows, complete: complete === 1, optionsHash }))
+    return entries.filter(isEntry).map(([file, rows, complete, optionsHash, ...marks]) => ({
+      file,
+      rows,
+      complete: complete === 1,
+      optionsHash,
+      growth: growthOf(marks),
+    }))
   } catch {
     return []
   }
 }
 
-/** The reverse: as many files as the broker has room for, about 55; of older ones nothing is known any more. */
+/** The reverse: as many files as the broker has room for, about 40; of older ones nothing is known any more. */
 export function formatLoadProgress(files: readonly FileProgress[]): string {
-  const entries = files.map(({ file, rows, complete, optionsHash }) =>
-    JSON.stringify([file, rows, complete ? 1 : 0, ...(optionsHash === undefined ? [] : [optionsHash])]),
-  )
+  const entries = files.map(({ file, rows, complete, optionsHash, growth }) => {
+    const marks = growth === undefined ? [] : [growth.size, growth.head, growth.layoutHash]
+    return JSON.stringify([file, rows, complete ? 1 : 0, ...(optionsHash === undefined ? [] : [optionsHash, ...marks])])
+  })
   let text = entries.shift() ?? ''
   for (const entry of entries) {
     if (text.length + entry.length + 3 > maxMetadataBytes) break
@@ -46,10 +63,15 @@ export function formatLoadProgress(files: readonly FileProgress[]): string {
   return `[${text}]`
 }
 
-type Entry = [file: string, rows: number, complete: number, optionsHash?: string]
+type Entry = [file: string, rows: number, complete: number, optionsHash?: string, ...marks: unknown[]]
+
+function growthOf([size, head, layoutHash]: readonly unknown[]): GrowthMarks | undefined {
+  if (!Number.isSafeInteger(size) || typeof head !== 'string' || typeof layoutHash !== 'string') return undefined
+  return { size: Number(size), head, layoutHash }
+}
 
 function isEntry(entry: unknown): entry is Entry {
-  if (!Array.isArray(entry) || entry.length < 3 || entry.length > 4) return false
+  if (!Array.isArray(entry) || entry.length < 3) return false
   const [file, rows, , optionsHash = ''] = entry as unknown[]
   return typeof file === 'string' && Number.isSafeInteger(rows) && typeof optionsHash === 'string'
 }

@@ -7,7 +7,14 @@ import type { RowTimes } from '../files/reading/row-times.ts'
 import type { RowChunk, TableFile } from '../files/reading/table-file.ts'
 import type { BatchLimits, PartitionOffset, TransactionalWriter } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { type FileProgress, optionsHashOf, parseLoadProgress, progressCommit } from './load-progress.ts'
+import { progressOfShorter } from './grown-file.ts'
+import {
+  type FileProgress,
+  type GrowthMarks,
+  optionsHashOf,
+  parseLoadProgress,
+  progressCommit,
+} from './load-progress.ts'
 import { LoadSlices } from './load-slices.ts'
 import { keyPartition } from './murmur2.ts'
 
@@ -50,8 +57,9 @@ export interface LoadReport extends StageReport {
 /**
  * Loads a file's rows into a topic, each once: a transaction contains a slice of rows and the position after it, so a
  * load that was stopped at any point resumes after the last visible row. A file that is complete is not loaded again,
- * nor one of the some 55 that were loaded before it. The position counts rows that could be read, so it means something
- * under the same options only: with others the file is refused.
+ * nor one of the some 40 that were loaded before it; of one that has grown since, only the new rows are loaded. The
+ * position counts rows that could be read, so it means something under the same options only: with others the file is
+ * refused.
  *
  * Blocks of 10,000 rows go round the partitions, counted from the file's first row: a resumed load continues the
  * same pattern. With a key column a row goes where Java's default partitioner sends its key; a null key has none and
@@ -62,7 +70,8 @@ export interface LoadReport extends StageReport {
  *
  * @throws FileUnreadableError for a file that has changed since it was opened
  * @throws FileColumnError for an unknown key column
- * @throws UsageError for a file that was loaded, or begun, with other options
+ * @throws UsageError for a file that was loaded, or begun, with other options, and for one that has grown in a way
+ * that does not show where its new rows begin
  * @throws InterruptedError when the signal fires
  */
 export async function load(options: LoadOptions): Promise<LoadReport> {
@@ -70,12 +79,15 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const startedMs = performance.now()
   checkKeyColumn(options)
   const files = parseLoadProgress(options.committed?.metadata)
-  const before = files.find(({ file }) => file === table.fingerprint)
+  const same = files.find(({ file }) => file === table.fingerprint)
+  const optionsHash = hashOptions(options, table.reading)
+  if (same !== undefined && (same.optionsHash ?? optionsHash) !== optionsHash) throw otherOptions(options, same)
+  if (same?.complete) return report(0, same.rows, 0, startedMs)
+  const growth: GrowthMarks = { size: table.size, head: table.head, layoutHash: hashOptions(options, table.layout) }
+  const before = same ?? (await progressOfShorter(options, growth.layoutHash, files))
   const rowsBefore = before?.rows ?? 0
-  const others = files.filter((file) => file !== before)
-  const optionsHash = hashOptions(options)
-  if (before !== undefined && (before.optionsHash ?? optionsHash) !== optionsHash) throw otherOptions(options, before)
-  if (before?.complete) return report(0, rowsBefore, 0, startedMs)
+  // The shorter file may come again: if its load is over, it stays known.
+  const others = files.filter((file) => file !== before || (file !== same && file.complete))
   const schemaId = await options.registerSchema()
   const target = rowTarget(options, schemaId)
   const expected = Array.from({ length: options.partitions }, (_, partition) => ({ topic: options.topic, partition }))
@@ -85,7 +97,8 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     expected,
     sliceRows,
     flush: () => target.flush(),
-    position: (complete) => progressCommit(options, { file: table.fingerprint, rows, complete, optionsHash }, others),
+    position: (complete) =>
+      progressCommit(options, { file: table.fingerprint, rows, complete, optionsHash, growth }, others),
     onCommitted: () => options.onProgress?.(rows, table.rowCount),
   })
   try {
@@ -110,9 +123,9 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   }
 }
 
-/** What decides which rows a file has and where they go. */
-function hashOptions({ table, keyColumn, times }: LoadOptions): string {
-  const options = JSON.stringify([table.reading, keyColumn ?? null, ...(times === undefined ? [] : [times.column])])
+/** What decides which rows a file has and where they go. @param reading how the file is read */
+function hashOptions({ keyColumn, times }: LoadOptions, reading: string): string {
+  const options = JSON.stringify([reading, keyColumn ?? null, ...(times === undefined ? [] : [times.column])])
   return optionsHashOf(options)
 }
 

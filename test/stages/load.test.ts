@@ -1,7 +1,8 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { openDatabase } from '../../src/files/database.ts'
 import { openTableFile } from '../../src/files/reading/table-file.ts'
 import type { TableFileOptions } from '../../src/files/reading/table-options.ts'
@@ -190,6 +191,91 @@ suite('stage load', () => {
     await loadFile(other, log)
     const { report } = await loadFile(first, log)
     deepEqual([report.rowsOut, report.rowsBefore, log.rows().length], [0, 100, 300])
+  })
+
+  suite('a file to which rows were appended', () => {
+    const lines = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i},x\n`).join('')
+    const ids = (log: MemoryLog, schema: string) => decodedRows(log, schema).map(({ i }) => Number(i))
+
+    test('has its new rows loaded only, day after day, and so has a copy of the day before', async (t) => {
+      const file = temporaryFile(t, 'rows.csv', `i,s\n${lines(0, 100)}`)
+      const log = new MemoryLog()
+      await loadFile(file, log)
+      const before = readFileSync(file)
+      for (const [from, to] of [
+        [100, 150],
+        [150, 20_000],
+      ]) {
+        appendFileSync(file, lines(from, to))
+        const { report } = await loadFile(file, log)
+        deepEqual([report.rowsBefore, report.rowsOut], [from, to - from])
+      }
+      const { report, schema } = await loadFile(temporaryFile(t, 'copy.csv', before), log)
+      deepEqual([report.rowsBefore, report.rowsOut], [100, 0])
+      deepEqual(
+        ids(log, schema).toSorted((a, b) => a - b),
+        Array.from({ length: 20_000 }, (_, i) => i),
+      )
+    })
+
+    test('goes on where a load of it was interrupted before', async (t) => {
+      const rows = 2 * sliceRows
+      const file = temporaryFile(t, 'rows.csv', `i,s\n${lines(0, rows)}`)
+      const log = new MemoryLog({ failCommitAt: 2 })
+      await rejects(loadFile(file, log))
+      appendFileSync(file, lines(rows, rows + 10))
+      const { report, schema } = await loadFile(file, log)
+      equal(report.rowsBefore + report.rowsOut, rows + 10)
+      ok(report.rowsBefore > 0)
+      equal(new Set(ids(log, schema)).size, log.rows().length)
+    })
+
+    test('may have a null or a wider type in its new rows, and a last line that had no end', async (t) => {
+      const file = temporaryFile(t, 'rows.csv', 'i,s\n1,a\n2,b')
+      const log = new MemoryLog()
+      await loadFile(file, log)
+      appendFileSync(file, '\n2.5,\n')
+      const { report, schema } = await loadFile(file, log)
+      deepEqual([report.rowsBefore, report.rowsOut], [2, 1])
+      match(schema, /"double"/)
+    })
+
+    for (const encoding of ['utf-8', 'utf-16le'] as const)
+      test(`is known in JSON, in ${encoding}`, async (t) => {
+        const text = (...ids: number[]) => Buffer.from(ids.map((i) => `{"i":${i}}\n`).join(''), encoding)
+        const file = temporaryFile(t, 'rows.jsonl', text(1, 2))
+        const log = new MemoryLog()
+        await loadFile(file, log, { text: { encoding } })
+        appendFileSync(file, text(3))
+        const { report } = await loadFile(file, log, { text: { encoding } })
+        deepEqual([report.rowsBefore, report.rowsOut], [2, 1])
+      })
+
+    test('is refused where it goes on within its last line, is compressed, or is read in another way', async (t) => {
+      const text = 'i,s\n1,a\n2,b\n'
+      for (const [first, more, options, problem] of [
+        ['i,s\n1,a\n2,b', 'c\n3,d\n', {}, /^.* \(2 rows\), and goes on within the last line that it had then$/],
+        [gzipSync(text), gzipSync('3,c\n'), {}, /is compressed \(gzip\)/],
+        [text, '3,c\n', { keyColumn: 's' }, /is read in another way now, or with another key/],
+        [text, '3,c\n', { text: { nullTexts: ['a'] } }, /is read in another way now/],
+      ] as const) {
+        const file = temporaryFile(t, 'rows.csv', first)
+        const log = new MemoryLog()
+        await loadFile(file, log)
+        appendFileSync(file, more)
+        await rejects(loadFile(file, log, options), { code: 'VGM_USAGE', message: problem, fix: /a file of their own/ })
+        equal(log.rows().length, 2)
+      }
+    })
+
+    test('is another file where what it began with has changed', async (t) => {
+      const file = temporaryFile(t, 'rows.csv', `i,s\n${lines(0, 30_000)}`)
+      const log = new MemoryLog()
+      await loadFile(file, log)
+      writeFileSync(file, `${readFileSync(file, 'utf8').replace('29000,x', '29000,y')}${lines(30_000, 30_010)}`)
+      const { report } = await loadFile(file, log)
+      deepEqual([report.rowsBefore, report.rowsOut], [0, 30_010])
+    })
   })
 
   test('refuses a file with a bad row before any row is in the topic', async (t) => {

@@ -1,9 +1,28 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 
 /** Files up to this size are hashed whole. */
 const wholeHashBytes = 2 ** 30
 const blockBytes = 2 ** 20
+/** The part by which files are told apart before more of them is read. */
+const headBytes = 2 ** 16
+
+/** What tells a file from another, and a file that has grown from what it was. */
+export interface FileContent {
+  /** see `fileFingerprint` */
+  readonly fingerprint: string
+  /** bytes */
+  readonly size: number
+  /** of the first 64 KiB, or all of a smaller file: 36 bits in base64url */
+  readonly head: string
+}
+
+export async function fileContent(file: string): Promise<FileContent> {
+  return withFile(file, async (handle) => {
+    const { size } = await handle.stat()
+    return { fingerprint: await fingerprintOf(handle, size), size, head: await headOf(handle, size) }
+  })
+}
 
 /**
  * What tells a file from another, whatever its name and date: SHA-256 over its size and content, in base64url.
@@ -13,20 +32,57 @@ const blockBytes = 2 ** 20
  * unnoticed then.
  */
 export async function fileFingerprint(file: string): Promise<string> {
+  return withFile(file, async (handle) => fingerprintOf(handle, (await handle.stat()).size))
+}
+
+/**
+ * Whether a file begins with all of another one, which may be gone: what the file itself was before it grew. Little is
+ * read of a file that does not.
+ */
+export async function beginsWith(file: string, earlier: FileContent): Promise<boolean> {
+  return withFile(file, async (handle) => {
+    const { size } = await handle.stat()
+    return (
+      size > earlier.size &&
+      (await headOf(handle, earlier.size)) === earlier.head &&
+      (await fingerprintOf(handle, earlier.size)) === earlier.fingerprint
+    )
+  })
+}
+
+/** The bytes beside a place in a file, up to two before it and two behind it. */
+export async function bytesAround(file: string, at: number): Promise<[before: Uint8Array, behind: Uint8Array]> {
+  return withFile(file, async (handle) => {
+    const start = Math.max(0, at - 2)
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(4), 0, at + 2 - start, start)
+    return [buffer.subarray(0, at - start), buffer.subarray(at - start, bytesRead)]
+  })
+}
+
+async function withFile<T>(file: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
   const handle = await open(file)
   try {
-    const { size } = await handle.stat()
-    const blocks = size <= wholeHashBytes ? Math.ceil(size / blockBytes) : wholeHashBytes / blockBytes
-    const lastStart = Math.max(0, size - blockBytes)
-    const hash = createHash('sha256').update(`${size}\n`)
-    const block = new Uint8Array(blockBytes)
-    for (let i = 0; i < blocks; i++) {
-      const at = size <= wholeHashBytes ? i * blockBytes : Math.floor((i * lastStart) / (blocks - 1))
-      const { bytesRead } = await handle.read(block, 0, blockBytes, at)
-      hash.update(block.subarray(0, bytesRead))
-    }
-    return hash.digest('base64url')
+    return await work(handle)
   } finally {
     await handle.close()
   }
+}
+
+/** @param size bytes from the file's beginning that count */
+async function fingerprintOf(handle: FileHandle, size: number): Promise<string> {
+  const blocks = size <= wholeHashBytes ? Math.ceil(size / blockBytes) : wholeHashBytes / blockBytes
+  const lastStart = Math.max(0, size - blockBytes)
+  const hash = createHash('sha256').update(`${size}\n`)
+  const block = new Uint8Array(blockBytes)
+  for (let i = 0; i < blocks; i++) {
+    const at = size <= wholeHashBytes ? i * blockBytes : Math.floor((i * lastStart) / (blocks - 1))
+    const { bytesRead } = await handle.read(block, 0, Math.min(blockBytes, size - at), at)
+    hash.update(block.subarray(0, bytesRead))
+  }
+  return hash.digest('base64url')
+}
+
+async function headOf(handle: FileHandle, size: number): Promise<string> {
+  const { buffer, bytesRead } = await handle.read(new Uint8Array(headBytes), 0, Math.min(headBytes, size), 0)
+  return createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('base64url').slice(0, 6)
 }

@@ -6,7 +6,7 @@ import { FileUnreadableError } from '../file-errors.ts'
 import { type FileFormat, fileFormatOf } from '../file-format.ts'
 import { columnExpression } from './column-types.ts'
 import { csvTable } from './csv-table.ts'
-import { fileFingerprint } from './file-fingerprint.ts'
+import { type FileContent, fileContent } from './file-fingerprint.ts'
 import { jsonTable } from './json-table.ts'
 import { parquetTable } from './parquet-table.ts'
 import { type FileColumn, recordSchema } from './record-schema.ts'
@@ -15,7 +15,7 @@ import { type RowTimes, rowTimes } from './row-times.ts'
 import { type FormatTable, idleFlags, type TableFileOptions } from './table-options.ts'
 
 /** What a file is as a table. Every value has been proven to have its type. */
-export interface TableFacts {
+export interface TableFacts extends FileContent {
   readonly file: string
   readonly format: FileFormat
   readonly columns: readonly FileColumn[]
@@ -23,10 +23,10 @@ export interface TableFacts {
   readonly schema: string
   /** rows that can be read */
   readonly rowCount: number
-  /** what tells this content from another, see `fileFingerprint` */
-  readonly fingerprint: string
   /** all that decides which rows the content has and what is in them; the same text for the same rows */
   readonly reading: string
+  /** what of it decides where a row ends and which rows there are: the same for a file that has grown */
+  readonly layout: string
   /** what was guessed and may be wrong, and what would mend it: one line each, not about a single column */
   readonly doubts: readonly string[]
 }
@@ -91,19 +91,23 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
       )
     }
     const columns = asNullableAs(table.columns, options)
+    const { collectBadRows = false } = options
+    const reading = JSON.stringify([
+      format,
+      table.decisions,
+      table.columns.map(({ column, sqlType, nullable, value }) => [column, sqlType, nullable, value]),
+      collectBadRows,
+    ])
     return {
+      ...(await fileContent(file)),
       file,
       format,
       columns,
       schema: recordSchema(options.dataset, columns, options.topicRecord),
       rowCount: table.rowCount,
-      fingerprint: await fileFingerprint(file),
-      reading: JSON.stringify([
-        format,
-        table.decisions,
-        table.columns.map(({ column, sqlType, nullable, value }) => [column, sqlType, nullable, value]),
-        options.collectBadRows ?? false,
-      ]),
+      reading,
+      // A value that does not fit its column's type makes its row a bad one.
+      layout: collectBadRows ? reading : JSON.stringify([format, table.decisions]),
       doubts: [
         ...(table.rowCount === 0 ? ['The file has no row.'] : table.doubts),
         ...idleFlagsText(format, options),
