@@ -95,16 +95,21 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   const rowCount = misfits.length === 0 ? survey.rows : await countRows(connection, rows)
   const mixed = await mixedUnits(connection, scan, survey.columns, style)
   const decimals = await exactDecimals(connection, rows, survey.columns)
-  const columns = survey.columns.map(({ column: { column, text }, type, values, numbers }, i): FileColumn => {
+  const keptAsText = new Set(
+    survey.columns
+      .filter(({ column: { column }, type }) => type.sqlType === 'VARCHAR' && preferred.has(column))
+      .filter(({ numbers, values }) => numbers > mostly * values)
+      .map(({ column: { column } }) => column),
+  )
+  const columns = survey.columns.map(({ column: { column, text }, type, values }, i): FileColumn => {
     const { field, notNull } = chosen[i]
     const exact = decimals.get(column)
     const sqlType = exact ?? type.sqlType
     const avro = columnType(sqlType)
     if (avro === undefined) throw noPlace(options, column, sqlType)
-    const asText =
-      type.sqlType === 'VARCHAR' && preferred.has(column) && numbers > mostly * values
-        ? 'text, as in the topic or in another of the files, though its values are numbers here'
-        : undefined
+    const asText = keptAsText.has(column)
+      ? 'text, as in the topic or another of the files; in another data set its values are numbers'
+      : undefined
     const isNullFree = values === survey.rows && topicRecord?.fields.get(field)?.nullable === false
     return {
       column,
@@ -129,7 +134,7 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   // The survey has counted: a column with a value in every row need not be read for a null.
   const withNull = survey.columns.filter(({ values }, i) => chosen[i].notNull && values < survey.rows)
   await checkNulls(source, file, rows, withNull, collectBadRows)
-  const doubts = await unusedFlags(source, survey.columns, options)
+  const doubts = await unusedFlags(source, survey.columns, keptAsText.size > 0, options)
   return { rows, columns, rowCount, readCount: survey.rows, misfits, doubts }
 }
 
@@ -168,10 +173,17 @@ async function mixedUnits(
   return remarks
 }
 
-/** What is said of flags that no value has needed: a mark or a text that the file does not have is a slip. */
+const noSuchValue = 'no loaded value has that form'
+
+/**
+ * What is said of flags that no value has needed: a mark or a text that the file does not have is a slip.
+ *
+ * @param hasNumbersAsText whether columns of numbers are loaded as text
+ */
 async function unusedFlags(
   { connection, scan, untouched }: TextTableSource,
   columns: readonly SurveyedColumn[],
+  hasNumbersAsText: boolean,
   { text: { numbers, dateFormat, nullTexts = [] } = {} }: TableFileOptions,
 ): Promise<string[]> {
   const isAnywhere = async (from: string, conditions: readonly string[]) => {
@@ -186,20 +198,23 @@ async function unusedFlags(
       ofNumbers.flatMap(({ column: { text } }) => marks.map((mark) => `contains(${text}, ${sqlText(mark)})`)),
     )
   const { decimalMark = '.', thousands, units = [] } = numbers ?? {}
-  const doubts: string[] = []
-  if (decimalMark !== '.' && !(await isInNumbers([decimalMark]))) doubts.push(`--decimal-mark ${decimalMark}`)
+  const idle: string[] = []
+  if (decimalMark !== '.' && !(await isInNumbers([decimalMark]))) idle.push(`--decimal-mark ${decimalMark}`)
   if (thousands !== undefined && !(await isInNumbers(groupMarks(thousands)))) {
-    doubts.push(`--thousands ${shellWord(thousands)}`)
+    idle.push(`--thousands ${shellWord(thousands)}`)
   }
-  for (const unit of units) if (!(await isInNumbers([unit]))) doubts.push(`--units ${shellWord(unit)}`)
+  for (const unit of units) if (!(await isInNumbers([unit]))) idle.push(`--units ${shellWord(unit)}`)
+  const noNumber = hasNumbersAsText ? 'its columns are text in the topic or another of the files' : noSuchValue
+  const doubts = idle.map((flag) => `${flag} has no effect: ${noNumber}.`)
+  const unused = (flag: string) => doubts.push(`${flag} has no effect: ${noSuchValue}.`)
   if (dateFormat !== undefined && !columns.some(({ type, values }) => type.isTold && values > 0)) {
-    doubts.push(`--date-format ${shellWord(dateFormat)}`)
+    unused(`--date-format ${shellWord(dateFormat)}`)
   }
   for (const nullText of nullTexts.filter((text) => text !== '')) {
     const conditions = untouched.texts.map((text) => `${text} = ${sqlText(nullText)}`)
-    if (!(await isAnywhere(untouched.scan, conditions))) doubts.push(`--null ${shellWord(nullText)}`)
+    if (!(await isAnywhere(untouched.scan, conditions))) unused(`--null ${shellWord(nullText)}`)
   }
-  return doubts.map((flag) => `${flag} has no effect: no loaded value has that form.`)
+  return doubts
 }
 
 /** What is said of a column whose values do not fit its field in the topic. */

@@ -85,6 +85,17 @@ suite('a table file', () => {
     )
   })
 
+  test('of numbers that are text in its topic says why flags of numbers have no effect', async (t) => {
+    const file = temporaryFile(t, 'rows.csv', 'id,price\n1,"1.234,50"\n2,"2.000,25"\n')
+    const known = topicRecord((await open(t, file)).schema)
+    const numbers = { decimalMark: ',', thousands: '.' } as const
+    const table = await open(t, file, { topicRecord: known, text: { numbers } })
+    deepEqual(typesOf(table), ['id BIGINT', 'price VARCHAR'])
+    match(table.columns[1].remark ?? '', /^text, as in the topic .*; in another data set its values are numbers$/)
+    const why = 'has no effect: its columns are text in the topic or another of the files.'
+    deepEqual(table.doubts, [`--decimal-mark , ${why}`, `--thousands . ${why}`])
+  })
+
   test('of JSON may be an array or a value a line', async (t) => {
     const lines = await open(t, temporaryFile(t, 'rows.ndjson', '{"a":1,"b":"x"}\n{"a":2}\n'))
     const array = await open(t, temporaryFile(t, 'rows.json', '[{"a":1,"b":"x"},{"a":2}]'))
