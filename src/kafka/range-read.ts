@@ -1,4 +1,4 @@
-import { PipelineError } from '../errors.ts'
+import { InterruptedError, PipelineError } from '../errors.ts'
 import type { OffsetRange, RowSource, StockRow } from '../ports/stock-log.ts'
 
 /** A range could not be read to its end. */
@@ -15,6 +15,8 @@ export class StalledReadError extends PipelineError {
 /** What a read may ask of the consumer that gives it rows. */
 interface Flow {
   readonly limit: number
+  /** What waits is not read any more when it fires. */
+  readonly signal: AbortSignal | undefined
   pause(): void
   resume(): void
   done(): void
@@ -50,11 +52,13 @@ export class RangeRead implements RowSource {
   }
 
   async next(): Promise<readonly StockRow[] | undefined> {
-    while (this.#waiting.length === 0) {
+    const { signal } = this.#flow
+    while (this.#waiting.length === 0 && !signal?.aborted) {
       if (this.#failure !== undefined) throw this.#failure
       if (this.#position >= this.#end) return undefined
       await this.#arrival()
     }
+    if (signal?.aborted) throw new InterruptedError()
     const rows = this.#waiting.shift()!
     this.#waitingRows -= rows.length
     if (this.#isPaused && 2 * this.#waitingRows < this.#flow.limit && this.#position < this.#end) {
@@ -102,6 +106,11 @@ export class RangeRead implements RowSource {
   /** Ends with what keeps it from being read on. */
   stop({ message, fix }: PipelineError): void {
     this.fail(this.#stalled(message, fix))
+  }
+
+  /** Looks at the signal, which has fired. */
+  wake(): void {
+    this.#wake?.()
   }
 
   fail(error: PipelineError): void {

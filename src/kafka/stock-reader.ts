@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { readBatchHeader } from '../batch/batch-header.ts'
 import { MalformedBatchError, openBatch } from '../batch/read-records.ts'
+import { InterruptedError } from '../errors.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { OffsetRange, RowSource, StockLog } from '../ports/stock-log.ts'
 import { onGroup, onTopic, type Permission } from './acl.ts'
@@ -20,6 +21,8 @@ export interface StockReaderOptions {
   readonly partitionMaxBytes?: number
   /** rows of one partition that may wait; fetching pauses above it, default 40,000 */
   readonly waitingRows?: number
+  /** ends all reads with InterruptedError */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Short, because a fetcher whose partitions are all paused sleeps for as long before it looks again. */
@@ -55,18 +58,28 @@ export class StockReader implements StockLog {
     this.#settings = settings
     this.#log = log
     this.#options = options
+    options.signal?.addEventListener('abort', this.#wake, { once: true })
   }
 
+  /** @throws InterruptedError when the signal fires; a read that waits then ends at once */
   async read(topic: string, range: OffsetRange): Promise<RowSource> {
+    const { signal } = this.#options
+    if (signal?.aborted) throw new InterruptedError()
     let consumer = this.#consumers.find((open) => open.topic === topic && !open.isReading(range.partition))
     if (consumer === undefined) {
       consumer = await openTopicConsumer(topic, this.#settings, this.#log, this.#options)
       this.#consumers.push(consumer)
+      if (signal?.aborted) throw new InterruptedError()
     }
     return consumer.read(range)
   }
 
+  readonly #wake = () => {
+    for (const consumer of this.#consumers) consumer.wake()
+  }
+
   async close(): Promise<void> {
+    this.#options.signal?.removeEventListener('abort', this.#wake)
     await Promise.allSettled(this.#consumers.splice(0).map((consumer) => consumer.close()))
   }
 }
@@ -133,6 +146,7 @@ class TopicConsumer {
   readonly #settings: ConnectionSettings
   readonly #patienceMs: number
   readonly #waitingRows: number
+  readonly #signal: AbortSignal | undefined
   readonly #reads = new Map<number, RangeRead>()
   #partitions: readonly number[] = []
   /** streams that could not be read when it was looked last, and where the reads were */
@@ -154,6 +168,7 @@ class TopicConsumer {
     this.#settings = settings
     this.#patienceMs = options.patienceMs ?? 60_000
     this.#waitingRows = options.waitingRows ?? 40_000
+    this.#signal = options.signal
   }
 
   async start(): Promise<void> {
@@ -197,6 +212,7 @@ class TopicConsumer {
     const selection = [{ topic: this.topic, partitions: [partition] }]
     const read = new RangeRead(this.topic, partition, start, end, this.#patienceMs, {
       limit: this.#waitingRows,
+      signal: this.#signal,
       pause: () => consumer.pause(selection),
       resume: () => consumer.resume(selection),
       done: () => {
@@ -208,6 +224,11 @@ class TopicConsumer {
     consumer.seek({ topic: this.topic, partition, offset: String(start) })
     consumer.resume(selection)
     return read
+  }
+
+  /** Has the reads that wait look at the signal. */
+  wake(): void {
+    for (const read of this.#reads.values()) read.wake()
   }
 
   async close(): Promise<void> {

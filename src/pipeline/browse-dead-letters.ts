@@ -227,7 +227,7 @@ async function withDeadLetters<T>(
   const fix = 'Check the name of the data set; "vgm normalize" and "vgm restore" create it at their first start'
   await requireTopic(cluster, topic, fix)
   const { StockReader } = await import('../kafka/stock-reader.ts')
-  const log = new StockReader(cluster.settings, controlLog(cluster.log))
+  const log = new StockReader(cluster.settings, controlLog(cluster.log), { signal: cluster.signal })
   try {
     return await work(log, topic)
   } finally {

@@ -191,7 +191,7 @@ async function verifyFile(
   const { registry, settings, log, signal } = cluster
   if (badRows !== undefined) await refuseInput(badRows, [reading.file])
   const cells = await openFileCells({ ...reading, dataset, badRowsFile: badRows, keyColumn: key })
-  const stock = new StockReader(settings, controlLog(log), { waitingRows: blockAhead })
+  const stock = new StockReader(settings, controlLog(log), { waitingRows: blockAhead, signal })
   try {
     const { topic, ranges } = await auditedTopic(cluster, topics.raw)
     const keySchema = key === undefined ? undefined : await schemaWith(cluster, topic, cells, key)

@@ -1,4 +1,3 @@
-import { InterruptedError } from '../errors.ts'
 import type { Model } from '../model/model.ts'
 import type { SchemaSource } from '../ports/log.ts'
 import type { OffsetRange, StockLog } from '../ports/stock-log.ts'
@@ -39,7 +38,6 @@ export interface VerifyOptions extends NormalizationRules {
     readonly normalize?: ReadonlyMap<number, number> | undefined
     readonly restore?: ReadonlyMap<number, number> | undefined
   }
-  readonly signal?: AbortSignal | undefined
   /** told after each partition */
   readonly onProgress?: (rows: number) => void
 }
@@ -77,11 +75,9 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
  * Modes whose scores are equal within 64 rounding errors of their terms are both right, and values within 4.
  *
  * @throws StalledReadError if a range cannot be read to its end
- * @throws InterruptedError when the signal fires
  */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
-  const log = options.signal === undefined ? options.log : interruptible(options.log, options.signal)
-  const { raw, normalized, restored, deadLetters, committed = {} } = options
+  const { log, raw, normalized, restored, deadLetters, committed = {} } = options
   const models = plainlyNamed(options.models)
   const types = new RowTypes(options.schemaById)
   const findings = noFindings()
@@ -108,25 +104,6 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     options.onProgress?.(rows)
   }
   return { rows, ...findings.counts, deadLetters: letters, pending, examples: findings.examples }
-}
-
-/** The same log until the signal fires. */
-function interruptible(log: StockLog, signal: AbortSignal): StockLog {
-  return {
-    async read(topic, range) {
-      const source = await log.read(topic, range)
-      return {
-        get unreadable() {
-          return source.unreadable
-        },
-        async next() {
-          if (signal.aborted) throw new InterruptedError()
-          return source.next()
-        },
-      }
-    },
-    close: () => log.close(),
-  }
 }
 
 /** Models whose columns are called as avsc calls the fields of rows. */

@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kafka, Partitioners } from 'kafkajs'
@@ -160,5 +160,25 @@ suite('stage verify, on a broker', () => {
     }
     deepEqual(await Promise.all([count(0, high), count(30, high)]), [100, 70])
     deepEqual([await count(100, high), await count(105, high), await count(95, 98), await count(5, 5)], [0, 0, 3, 0])
+  })
+
+  test('ends a read when its signal fires, whether rows wait in it or it waits for rows', async (t) => {
+    const stock = await connect()
+    const stop = new AbortController()
+    const log = new StockReader(stock.settings, silent, { waitingRows: 20, signal: stop.signal })
+    t.after(() => Promise.all([log.close(), stock.admin.close()]))
+    const topic = uniqueName('interrupted')
+    await stock.admin.topics.ensureRowTopic({ topic, partitions: 2 })
+    await write(stock, topic, exampleTopics(100).raw, 'commit')
+    const filled = await log.read(topic, { partition: 0, start: 0, end: 100 })
+    ok((await filled.next()) !== undefined)
+    const empty = await log.read(topic, { partition: 1, start: 0, end: 1 })
+    const waiting = rejects(empty.next(), { code: 'VGM_INTERRUPTED' })
+    const startedMs = performance.now()
+    stop.abort()
+    await waiting
+    ok(performance.now() - startedMs < 30_000, 'its patience is a minute')
+    await rejects(filled.next(), { code: 'VGM_INTERRUPTED' })
+    await rejects(log.read(topic, { partition: 0, start: 0, end: 1 }), { code: 'VGM_INTERRUPTED' })
   })
 })

@@ -30,14 +30,13 @@ export async function auditMember(
 ): Promise<VerifyResult> {
   const { registry, settings, log, signal } = cluster
   const models = await followModels(cluster, { dataset, modelsTopic })
-  const stock = new StockReader(settings, controlLog(log))
+  const stock = new StockReader(settings, controlLog(log), { signal })
   try {
     return await verify({
       ...plan,
       log: stock,
       schemaById: (id) => registry.schemaById(id),
       models: (version) => models.knownVersion(dataset, version),
-      signal,
       onProgress,
     })
   } finally {
