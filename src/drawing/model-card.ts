@@ -5,6 +5,7 @@ import type { ColumnModel } from '../mixture/column-model.ts'
 import { mostDecimals } from '../mixture/decimals.ts'
 import type { Model } from '../model/model.ts'
 import { counted } from '../observe/report-text.ts'
+import { requireKeys } from '../require-keys.ts'
 import { columnPicture, modesOutside, smallPicture } from './column-picture.ts'
 import { escaped } from './markup.ts'
 import { modeColour } from './mode-colours.ts'
@@ -31,6 +32,8 @@ const listedPartitions = 12
  * from, what has changed since, and how the model is used. One HTML file that needs nothing else and runs no script.
  */
 export function modelCard(model: Model, facts: ModelCardFacts): string {
+  requireKeys('modelCard', 'its model', model, ['dataset', 'version', 'columns', 'lineage'], 'a model of listModels')
+  requireKeys('modelCard', 'its second argument', facts, ['names', 'modelsTopic', 'madeAtMs'], 'facts of the model')
   const { dataset, version, columns, contentSha256 } = model
   const qualities = columns.map(fitQuality)
   const overview = columns.length > fewColumns ? [overviewOf(columns, qualities, facts.drift)] : []

@@ -2,6 +2,7 @@ import { valueCells } from '../drift/value-cells.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import type { ModelOptions } from '../model/model.ts'
 import { counted, textTable } from '../observe/report-text.ts'
+import { requireKeys } from '../require-keys.ts'
 import { rowsInCells } from './rows-in-cells.ts'
 
 const plotColumns = 72
@@ -19,6 +20,7 @@ const besides = 0.02
 
 /** Density and modes of a column, for a terminal of 80 columns. Heights are square roots, so that small modes show. */
 export function modelPlot(column: ColumnModel): string {
+  requireKeys('modelPlot', 'its argument', column, ['name', 'weight', 'mean', 'std'], 'a column of a model')
   const { weight, mean, std } = column
   const table = textTable(
     ['mode', 'weight', 'mean', 'std'],

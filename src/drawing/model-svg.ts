@@ -1,5 +1,6 @@
 import { countText } from '../count-text.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
+import { requireItems } from '../require-keys.ts'
 import { columnPicture } from './column-picture.ts'
 import { escaped, shortened } from './markup.ts'
 
@@ -14,6 +15,7 @@ const mostCharacters = 52
  * modes show.
  */
 export function modelSvg(columns: readonly ColumnModel[]): string {
+  requireItems('modelSvg', columns, ['name', 'weight', 'mean', 'std'], 'the columns of a model')
   const all = columns.length * height
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${all}" width="${width}" height="${all}" role="img"`,

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { requireKeys } from '../require-keys.ts'
 import { type EmbeddedBrokerOptions, requirePort, startEmbeddedBroker } from './embedded-broker.ts'
 import type { Faults } from './faults.ts'
 import { FileJournal } from './registry/file-journal.ts'
@@ -37,10 +38,9 @@ export interface EmbeddedCluster {
  * cluster.registry // 'http://127.0.0.1:40124'
  * await cluster.stop()
  */
-export async function startEmbeddedCluster({
-  registryPort = 0,
-  ...options
-}: EmbeddedClusterOptions = {}): Promise<EmbeddedCluster> {
+export async function startEmbeddedCluster(given: EmbeddedClusterOptions = {}): Promise<EmbeddedCluster> {
+  requireKeys('startEmbeddedCluster', 'its argument', given, [], 'an object of options, or none')
+  const { registryPort = 0, ...options } = given
   requirePort('registryPort', registryPort)
   const broker = await startEmbeddedBroker(options)
   try {

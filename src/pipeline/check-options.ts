@@ -145,7 +145,7 @@ function shown(value: unknown, show = (text: string) => text): string {
     return plain && value.length <= 5 ? `[${value.map((item) => shown(item, show)).join(', ')}]` : 'an array'
   }
   if (typeof value !== 'object' || value === null) return String(value)
-  return isPlainObject(value) ? 'an object' : `a ${value.constructor?.name ?? 'thing'}`
+  return isPlainObject(value) ? 'an object' : `an instance of ${value.constructor?.name ?? 'a class'}`
 }
 
 function quoted(text: string): string {

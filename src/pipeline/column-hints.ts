@@ -1,6 +1,7 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { roundableDecimals } from '../mixture/decimals.ts'
 import type { ModelContent } from '../model/model.ts'
+import { requireKeys } from '../require-keys.ts'
 
 /** What the reader of a fit may want to change. */
 export interface ColumnHint {
@@ -22,7 +23,9 @@ const fewRows = 100
  * Columns of which a mixture says little: an identifier, a constant, a column that is mostly one value; and decimals
  * that restore would not bring back.
  */
-export function columnHints({ columns, lineage }: Pick<ModelContent, 'columns' | 'lineage'>): ColumnHint[] {
+export function columnHints(model: Pick<ModelContent, 'columns' | 'lineage'>): ColumnHint[] {
+  requireKeys('columnHints', 'its argument', model, ['columns', 'lineage'], 'a model')
+  const { columns, lineage } = model
   return columns.flatMap((column) => {
     const text = hintsOf(column, lineage.rowsSeen / Math.max(1, lineage.rowsUsed))
     return text.map(([kind, words]) => ({ column: column.name, kind, text: words }))

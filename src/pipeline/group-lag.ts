@@ -5,6 +5,7 @@ import { BrokerError } from '../kafka/broker-errors.ts'
 import type { PositionHistory } from '../kafka/kept-positions.ts'
 import { suggestion } from '../nearest-name.ts'
 import type { PartitionOffset } from '../ports/log.ts'
+import { requireKeys } from '../require-keys.ts'
 import type { StageOrders } from '../stages/stage-orders.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
@@ -52,7 +53,9 @@ export interface LagSource {
 }
 
 /** Remarks about a group's lag that its numbers do not show; sentences. */
-export function lagRemarks({ group, topic, partitions, paused, rate }: Lag): string[] {
+export function lagRemarks(lag: Lag): string[] {
+  requireKeys('lagRemarks', 'its argument', lag, ['group', 'topic', 'partitions'], 'the result of groupLag')
+  const { group, topic, partitions, paused, rate } = lag
   const orders = [
     ...(paused?.paused ? [`Group ${group} is paused, by ${paused.by} at ${paused.at}.`] : []),
     ...(typeof rate?.rowsPerSecond === 'number'

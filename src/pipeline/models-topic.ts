@@ -103,6 +103,12 @@ export type VersionName = number | 'current' | NamedAlias
 const namedAlias = aliasName as ValueRule<NamedAlias>
 export const versionName: ValueRule<VersionName> = either(count, either(oneOf(['current']), namedAlias))
 
+const namedChecks = optionChecks<{ readonly dataset: string; readonly version: VersionName }>(
+  'modelNamed',
+  { dataset: datasetName, version: versionName },
+  {},
+)
+
 /**
  * The model that a number or a name stands for now.
  *
@@ -112,6 +118,9 @@ export const versionName: ValueRule<VersionName> = either(count, either(oneOf(['
  * @throws ModelMissingError, UsageError if no version has the name
  */
 export async function modelNamed(models: ModelFollower, dataset: string, version: VersionName): Promise<Model> {
+  if (!(models instanceof ModelFollower))
+    throw new UsageError('modelNamed: its first argument is no follower', 'Give what followModels has returned')
+  namedChecks.check({ dataset, version })
   if (version === 'current') return models.current(dataset)
   return models.version(dataset, numberOf(models.catalogue, dataset, version))
 }

@@ -19,6 +19,7 @@ import { BrokerError } from '../kafka/broker-errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
 import type { TopicPartition } from '../ports/log.ts'
+import { requireKeys } from '../require-keys.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit } from '../stages/verify/audit-file.ts'
 import { noFindings } from '../stages/verify/findings.ts'
@@ -317,7 +318,10 @@ async function auditedUnlessEmpty(
 }
 
 /** Faults of all kinds. */
-export function mismatches({ file, hanging, ...audit }: AuditResult): number {
+export function mismatches(result: AuditResult): number {
+  const keys = ['lost', 'doubled', 'reordered', 'wrong', 'hanging']
+  requireKeys('mismatches', 'its argument', result, keys, 'the result of verifyDataset')
+  const { file, hanging, ...audit } = result
   return hanging + faultCount(audit) + (file === undefined ? 0 : faultCount(file))
 }
 

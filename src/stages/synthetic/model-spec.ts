@@ -1,5 +1,6 @@
 import type { ColumnModel } from '../../mixture/column-model.ts'
 import { mostDecimals } from '../../mixture/decimals.ts'
+import { requireItems } from '../../require-keys.ts'
 import type { RowSpec, SyntheticColumn } from './row-spec.ts'
 
 /**
@@ -8,6 +9,7 @@ import type { RowSpec, SyntheticColumn } from './row-spec.ts'
  * other and the other columns, has no place in them.
  */
 export function modelSpec(columns: readonly ColumnModel[]): RowSpec {
+  requireItems('modelSpec', columns, ['name', 'weight', 'mean', 'std'], 'the columns of a model')
   return columns.map((column): SyntheticColumn => {
     const { name, type, weight, mean, std, rows, nulls, nullable } = column
     const parts = weight.map((_, k) => ({ weight: weight[k], mean: mean[k], std: std[k] }))
