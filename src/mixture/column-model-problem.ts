@@ -29,7 +29,7 @@ export function columnModelProblem(model: unknown): string | undefined {
 
 /** The same of the parts that turn numbers into modes and back. */
 export function modesProblem(model: ColumnModel): string | undefined {
-  const { type, roundTo, mean, std } = model
+  const { type, roundTo, weight, mean, std } = model
   if (!numericTypes.includes(type)) return `its type is ${told(type)}`
   if (roundTo !== undefined && !isWholeIn(roundTo, 0, mostDecimals - 1)) return `roundTo is ${shown(roundTo)}`
   for (const name of lists) {
@@ -40,6 +40,7 @@ export function modesProblem(model: ColumnModel): string | undefined {
   const other = lists.find((name) => model[name].length !== mean.length)
   if (other !== undefined) return `mean and ${other} are of different lengths`
   if (!std.every((value) => value > 0)) return 'a std is not above 0'
+  if (!weight.every((share) => isNumberIn(share, 0, 1 + rounding))) return 'a weight is not from 0 to 1'
   return undefined
 }
 
@@ -62,7 +63,6 @@ function factsProblem(model: ColumnModel): string | undefined {
 function orderProblem({ weight, mean, std, offset, precision }: ColumnModel): string | undefined {
   if (!isAscending(mean)) return 'its means do not ascend'
   const shares = weight.reduce((sum, share) => sum + share, 0)
-  if (!weight.every((share) => share >= 0)) return 'a weight is below 0'
   if (!isNumberIn(shares, Number.MIN_VALUE, 1 + rounding)) return `its weights sum to ${shares}`
   // A column beyond the range of quadratics has one mode that needs none.
   if (mean.length === 1 && precision[0] === 0 && offset[0] === 0) return undefined

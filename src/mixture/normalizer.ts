@@ -142,7 +142,8 @@ export class Normalizer {
   /**
    * @param values as normalize wrote them, shape (n), finite: what normalize has counted as failed cannot be restored
    * @param modes  shape (>= n), each below the model's number of modes
-   * @param out    shape (>= n), in the unit of the column; overwritten; may be `values` itself
+   * @param out    shape (>= n), in the unit of the column; overwritten; may be `values` itself; infinite for a value
+   * that normalize does not write, such as 1e308
    * @throws ArrayTypeError, ShortArrayError, NonFiniteValueError, UnknownModeError; nothing is written then
    */
   restore(values: Float64Array, modes: Uint8Array, out: Float64Array): void {

@@ -139,6 +139,8 @@ suite('the library refuses', () => {
       throws(() => new Normalizer(other), { code: 'VGM_FIT_OPTION', message: /^This is no model of a column: / })
     }
     throws(() => new Normalizer({ ...model, std: [] }), { code: 'VGM_FIT_OPTION', message: /different lengths/ })
+    const weight = model.weight.map(() => 1.5)
+    throws(() => new Normalizer({ ...model, weight }), { code: 'VGM_FIT_OPTION', message: /not from 0 to 1/ })
     throws(() => fitMixture(values, { recipe: 'sklearn', initialLabels: 3 as never }), { code: 'VGM_FIT_OPTION' })
   })
 })
@@ -190,7 +192,7 @@ suite('a model as JSON', () => {
     refused({ weight: model.weight.map(() => null) }, /weight\[0\] is null/)
     refused({ weight: model.weight.map(() => 1) }, /weights sum to/)
     refused({ weight: model.weight.map(() => 0) }, /weights sum to 0/)
-    refused({ weight: [-0.1, ...model.weight.slice(1)] }, /weight is below 0/)
+    refused({ weight: [-0.1, ...model.weight.slice(1)] }, /a weight is not from 0 to 1/)
     refused({ min: null }, /min is null/)
     refused({ min: model.max, max: model.min }, /min is .*, and max is/)
     for (const name of ['rows', 'nulls', 'decimals', 'iterations'] as const) {
