@@ -1,14 +1,16 @@
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 
+const checkNames =
+  'Check the names of the data set and of its topics; "vgm load" and "vgm generate" create the raw topic'
+
 /** A topic that must exist does not. */
 export class TopicMissingError extends PipelineError {
   readonly code = 'VGM_TOPIC_MISSING'
   /** @param nearest a topic whose name is much like it */
-  constructor(topic: string, nearest?: string) {
-    const check = 'heck the names of the data set and of its topics; "vgm load" and "vgm generate" create the raw topic'
+  constructor(topic: string, nearest?: string, fix = checkNames) {
     super(`There is no topic ${topic}`, {
-      fix: nearest === undefined ? `C${check}` : `Did you mean ${nearest}? C${check}`,
+      fix: nearest === undefined ? fix : `Did you mean ${nearest}? ${fix}`,
       exitCode: exitCodes.usage,
     })
   }

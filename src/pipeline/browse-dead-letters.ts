@@ -36,7 +36,7 @@ const placeChecks = optionChecks<DeadLetterPlace>(
 /**
  * Counts the rows that could not be processed, by cause. Memory grows with the number of causes only.
  *
- * @throws UsageError if there is no such topic
+ * @throws TopicMissingError
  *
  * @example
  * const { rows, groups } = await countDeadLetters(cluster, { dataset: 'trips' })
@@ -78,7 +78,7 @@ const listedRows = 100
 /**
  * Lists dead letters one by one, with key, source, reason, and the column that a row has failed for.
  *
- * @throws UsageError if there is no such topic
+ * @throws TopicMissingError
  *
  * @example
  * const letters = await listDeadLetters(cluster, { dataset: 'trips', codes: ['VGM_ROW_NOT_FINITE'] })
@@ -148,7 +148,7 @@ const exportChecks = optionChecks<ExportDeadLettersOptions>(
  * Writes dead letters to a CSV or Parquet file: where they stand and come from, why they failed, key, bytes and fields.
  *
  * @returns how many
- * @throws UsageError if there is no such topic, or no dead letter; FileExistsError
+ * @throws TopicMissingError; UsageError if there is no dead letter; FileExistsError
  *
  * @example
  * await exportDeadLetters(cluster, { dataset: 'trips', file: 'dead.csv' })
@@ -184,7 +184,7 @@ async function writeLetters(cluster: ClusterSession, options: ExportDeadLettersO
  *
  * @param at its partition and offset in the topic of dead letters
  * @throws DeadLetterMissingError if no row stands there
- * @throws UsageError if there is no such topic
+ * @throws TopicMissingError
  */
 export async function readDeadLetter(
   cluster: ClusterSession,

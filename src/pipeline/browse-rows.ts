@@ -96,7 +96,7 @@ const mostLetters = 5_000
  * A page of raw rows, each with its normalized and its restored row, which stand at other offsets: their places are
  * estimated by positions, and the rows are recognized by key, time and values.
  *
- * @throws UsageError if there is no raw topic
+ * @throws TopicMissingError without a raw topic
  *
  * @example
  * const { rows } = await browseRows(cluster, { dataset: 'trips', partition: 3, offset: 1_200 })
@@ -114,7 +114,7 @@ function requireRows(cluster: ClusterSession, dataset: string, rawTopic: string)
   return requireTopic(cluster, rawTopic, `Load rows first ("vgm load --dataset ${dataset}")`)
 }
 
-/** @internal With the flow and the models that somebody else has read. @throws UsageError if there is no raw topic */
+/** @internal With the flow and the models that somebody else has read. @throws TopicMissingError without a raw topic */
 export async function browseIn(
   cluster: ClusterSession,
   options: BrowseRowsOptions,

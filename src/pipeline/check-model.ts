@@ -46,7 +46,7 @@ const checks = optionChecks<CheckModelOptions>(
  * @example
  * const { isSame } = await checkModel(cluster, { dataset: 'trips', version: 2 })
  *
- * @throws UsageError if the rows are no longer there; ModelMissingError
+ * @throws TopicMissingError, UsageError if the rows are no longer there; ModelMissingError
  */
 export async function checkModel(cluster: ClusterSession, options: CheckModelOptions): Promise<ModelCheck> {
   return call(checks, cluster, options, check)
@@ -108,7 +108,7 @@ function likeWritten(published: ColumnModel, all: readonly ColumnModel[]): Colum
   return published.baseline === undefined ? older : found
 }
 
-/** What the model was fitted on. @throws UsageError if a part of it is gone */
+/** What the model was fitted on. @throws TopicMissingError, UsageError if a part of it is gone */
 async function retainedRanges(cluster: ClusterSession, { lineage, version }: Model) {
   const { topic } = lineage
   if (topic === '')

@@ -124,7 +124,7 @@ const checks = optionChecks<FitDatasetOptions>(
  * @example
  * const { version, columns } = await fitDataset(cluster, { dataset: 'trips' })
  *
- * @throws UsageError without a sample topic; UnfittableError without rows or columns
+ * @throws TopicMissingError without a sample topic; UnfittableError without rows or columns
  * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
  */
 export async function fitDataset(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {

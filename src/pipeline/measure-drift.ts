@@ -53,7 +53,7 @@ const checks = optionChecks<MeasureDriftOptions>(
  * @example
  * const { isAlarm, columns } = await measureDrift(cluster, { dataset: 'trips' })
  *
- * @throws UsageError if nothing has been counted; ModelMissingError
+ * @throws TopicMissingError if nothing has been counted; ModelMissingError
  */
 export async function measureDrift(cluster: ClusterSession, options: MeasureDriftOptions): Promise<MeasuredDrift> {
   return call(checks, cluster, options, measure)

@@ -51,7 +51,7 @@ const checks = optionChecks<RestoreTopicOptions>(
  * await restoreTopic(cluster, { dataset: 'trips', untilEnd: true })
  *
  * @returns what was done by this process
- * @throws UsageError without a normalized topic; PositionsMissingError; DeadLetterShareError, AllRowsDeadError;
+ * @throws TopicMissingError without a normalized topic; PositionsMissingError; DeadLetterShareError, AllRowsDeadError;
  *   InterruptedError when the cluster's signal fires: what was committed stands
  */
 export async function restoreTopic(cluster: ClusterSession, options: RestoreTopicOptions): Promise<StageReport> {

@@ -60,7 +60,7 @@ const checks = optionChecks<RetryDeadLettersOptions>(
  * @example
  * await retryDeadLetters(cluster, { dataset: 'trips', codes: ['VGM_ROW_SCHEMA_UNKNOWN'] })
  *
- * @throws UsageError if there is no such topic; DeadLetterMissingError for a range without a row; RowTooLargeError;
+ * @throws TopicMissingError; DeadLetterMissingError for a range without a row; RowTooLargeError;
  *   FencedError for two at once; InterruptedError when the cluster's signal fires: the same call goes on
  */
 export async function retryDeadLetters(

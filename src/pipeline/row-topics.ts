@@ -8,6 +8,7 @@ import {
 } from '../config/names.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { earliest } from '../kafka/broker-connections.ts'
+import { TopicMissingError } from '../kafka/topic-errors.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import type { BatchSizes } from '../stages/outgoing-buffers.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
@@ -16,18 +17,17 @@ import type { ClusterSession } from './cluster-session.ts'
 /** Large enough that the broker's work per batch is negligible, small enough for a processor's cache. */
 const bestBatchBytes = 512 * 1024
 
-/** For a topic that another command creates. @throws UsageError with `fix` if it does not exist */
+/** For a topic that another command creates. @throws TopicMissingError with `fix` */
 export async function requireTopic({ admin }: ClusterSession, topic: string, fix: string): Promise<void> {
   if ((await admin.topics.partitionCount(topic)) !== undefined) return
-  const nearest = await admin.topics.nearest(topic)
-  throw new UsageError(`There is no topic ${topic}`, nearest === undefined ? fix : `Did you mean ${nearest}? ${fix}`)
+  throw new TopicMissingError(topic, await admin.topics.nearest(topic), fix)
 }
 
 /**
  * For a topic that a command fills from rows of the data set.
  *
  * @param more stands behind what is to be run
- * @throws UsageError if it does not exist: run the command, or load rows first where there is no raw topic
+ * @throws TopicMissingError: run the command, or load rows first where there is no raw topic
  */
 export async function requireFilled(
   cluster: ClusterSession,
@@ -51,7 +51,7 @@ export async function requireFilled(
 /**
  * For a topic that may be one of the data set, or any other.
  *
- * @throws UsageError if it does not exist: run the command that fills it, or name another with --topic
+ * @throws TopicMissingError: run the command that fills it, or name another with --topic
  */
 export async function requireRowTopic(cluster: ClusterSession, dataset: string, topic: string): Promise<void> {
   const command = commandFilling(topic, dataset)

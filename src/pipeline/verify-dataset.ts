@@ -118,7 +118,7 @@ const checks = optionChecks<VerifyDatasetOptions>(
  * @example
  * const { lost, doubled, reordered, wrong } = await verifyDataset(cluster, { dataset: 'trips' })
  *
- * @throws TopicMissingError without a raw topic; UsageError without a normalized one; InterruptedError
+ * @throws TopicMissingError without a raw or a normalized topic; InterruptedError
  */
 export async function verifyDataset(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
   return call(checks, cluster, options, recordedAudit, beginsAnew)
