@@ -32,8 +32,9 @@ export function fitResult(model: Model, { leftOut, others, hints, isPromoted }: 
 
 /** What became of a challenger: a line for each comparison of `vgm fit --follow`. */
 export function challengerText({ dataset, version, comparison: { verdict, reason } }: Challenger): string {
-  const named = version === undefined ? 'Dry run: a challenger' : `Version ${version}`
-  return `${named} of data set ${dataset}, ${verdict}. ${reason}.`
+  const of = `of data set ${dataset}`
+  const what = version === undefined ? `Dry run, nothing is published: a challenger ${of}` : `Version ${version} ${of}`
+  return `${what}: ${verdict}. ${reason}.`
 }
 
 function publishedText({ version, dataset }: { version: number; dataset: string }, isPromoted: boolean): string {
