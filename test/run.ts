@@ -74,6 +74,11 @@ const fileMs = (which === 'untimed' ? 60 : 15) * 60_000
 // Two files would make its environment at once.
 if (files.some((file) => file.includes('test/python/'))) await testPython()
 
+/** Fires in a process of unit files whose parent has ended, by whatever signal. */
+const abandoned = new AbortController()
+process.once('disconnect', () => abandoned.abort())
+// Listening would keep the process.
+process.channel?.unref()
 /** Files that are not of the checkout, by their path. */
 const shownAs = new Map<string, string>()
 const startedAt = performance.now()
@@ -86,8 +91,8 @@ if (which === 'all')
   passed.push(...(await Promise.all([runBehind('timed', 5), runBehind('untimed', 19), runWithCluster()])))
 if (which === 'docker') passed.push(await runFiles(docker, 1))
 const isPassed = passed.every(Boolean) && total.tests > 0
-if (process.send) process.send({ total, isPassed } satisfies Ended)
-else summarize()
+if (process.connected) process.send?.({ total, isPassed } satisfies Ended)
+else if (!abandoned.signal.aborted) summarize()
 process.exitCode = isPassed ? 0 : 1
 
 /** What the process of the unit files tells. */
@@ -174,7 +179,7 @@ async function runFiles(files: string[], concurrency: number, env = process.env)
   let done = 0
   // kafkajs gives setTimeout a negative time, harmlessly.
   const execArgv = ['--disable-warning=TimeoutNegativeWarning']
-  const events = run({ files, concurrency, timeout: fileMs, execArgv, env })
+  const events = run({ files, concurrency, timeout: fileMs, execArgv, env, signal: abandoned.signal })
   events.on('test:summary', ({ file, counts, success: allPassed }) => {
     // The summaries of single files are parts of the last one.
     if (file !== undefined) return
