@@ -21,8 +21,11 @@ function fileLines({ rows, lost, doubled, reordered, wrong, examples }: FileAudi
     ['rows of the file', 'lost', 'doubled', 'reordered', 'wrong'],
     [[rows, lost, doubled, reordered, wrong]],
   )
-  return [table, ...examples.map((example) => fileLine(example, file))]
+  const isMost = 2 * (lost + reordered + wrong) > rows
+  return [table, ...examples.map((example) => fileLine(example, file)), ...(isMost ? [loadsFlags] : [])]
 }
+
+const loadsFlags = 'Most rows differ: give the reading flags, --key and --bad-rows of the load.'
 
 /** @example 'wrong: trips.csv:17, trips.raw/2 offset 15, column "fare": "1.50" became 2' */
 function fileLine({ fault, row, line, topic, partition, offset, problem }: FileFinding, file: string): string {

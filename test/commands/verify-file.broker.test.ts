@@ -39,6 +39,8 @@ suite('vgm verify --file, on a broker', () => {
     equal(passed.code, 0, passed.err)
     const none = { lost: 0, doubled: 0, reordered: 0, wrong: 0 }
     deepEqual(JSON.parse(passed.out).file, { rows, ...none, examples: [] })
+    const other = ['verify', '--file', 'trips.csv', '--dataset', dataset]
+    match((await vgmShared(other, { environment, folder })).out, /^Most rows differ: give the reading flags, /m)
 
     const byPartition = Array.from({ length: partitions }, (): NewRow[] => [])
     for (const row of await broker.rows(topics.raw)) byPartition[row.partition].push(newRow(row))
