@@ -29,6 +29,8 @@ export function timesText({ column, unit, fromMs, toMs, withoutTime }: RowTimes)
   return `Times of the records: column "${printableLine(column)}", ${unit}${range}${others}\n`
 }
 
+const typeName = ({ type: { logicalType, avro } }: TableFile['columns'][number]) => logicalType ?? avro
+
 /** Columns that are listed one by one; of wider tables only those with a remark. */
 const listedColumns = 40
 
@@ -38,12 +40,12 @@ export function columnsText({ file, columns, doubts }: Pick<TableFile, 'file' | 
   const called = ({ column, field }: (typeof listed)[number]) => (column === field ? column : `${column} (${field})`)
   const width = Math.min(30, Math.max(0, ...listed.map((each) => called(each).length)))
   const lines = listed.map((each) => {
-    const { type, remark } = each
-    const avro = type.logicalType ?? type.avro
-    return `  ${called(each).padEnd(width)}  ${remark === undefined ? avro : `${avro.padEnd(6)}  ${remark}`}`
+    const { remark } = each
+    const type = typeName(each)
+    return `  ${called(each).padEnd(width)}  ${remark === undefined ? type : `${type.padEnd(6)}  ${remark}`}`
   })
   const counts = new Map<string, number>()
-  for (const { type } of columns) counts.set(type.avro, (counts.get(type.avro) ?? 0) + 1)
-  const summary = [...counts].map(([avro, count]) => `${countText(count)} ${avro}`).join(', ')
+  for (const type of columns.map(typeName)) counts.set(type, (counts.get(type) ?? 0) + 1)
+  const summary = [...counts].map(([type, count]) => `${countText(count)} ${type}`).join(', ')
   return [`${file}: ${summary}`, ...lines, ...doubts].map((line) => `${printableLine(line)}\n`).join('')
 }
