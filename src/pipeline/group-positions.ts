@@ -174,14 +174,18 @@ export async function outputLost(
 ): Promise<OutputLostError | undefined> {
   const { admin, rows, settings } = cluster
   const { group, inputTopic, outputTopic } = stage
-  const exists = (await admin.topics.partitionCount(outputTopic)) !== undefined
-  if (exists && (await topicRanges(cluster, outputTopic)).some(({ endOffset }) => endOffset > 0)) return undefined
+  const exists = async () => (await admin.topics.partitionCount(outputTopic)) !== undefined
+  const isWritten = async () =>
+    (await exists()) && (await topicRanges(cluster, outputTopic)).some(({ endOffset }) => endOffset > 0)
+  if (await isWritten()) return undefined
   const begun = starts ?? (await topicStarts(cluster, inputTopic))
   const held = await rows.withConnections((connections) => connections.committedOffsets(group, begun))
   const read = held.find(({ partition, offset }) =>
     begun.some((start) => start.partition === partition && start.offset < offset),
   )
-  return read && new OutputLostError(settings.brokers, stage, read, exists)
+  // Another member may have committed its first slice since the output was looked at.
+  if (read === undefined || (await isWritten())) return undefined
+  return new OutputLostError(settings.brokers, stage, read, await exists())
 }
 
 /** Why the next start of a stage would be refused for what its group and its output hold; undefined if it would not. */
@@ -189,9 +193,10 @@ export async function startRefusal(cluster: ClusterSession, stage: GroupedStage)
   const { group, inputTopic, outputTopic } = stage
   const lost = await outputLost(cluster, stage)
   if (lost !== undefined || (await cluster.admin.topics.partitionCount(outputTopic)) === undefined) return lost
+  const { lost: full } = await lostPositions(cluster, group, await topicStarts(cluster, inputTopic), outputTopic)
+  // Looked at behind the output: who has written rows by then has a position.
   const held = new Set((await positionsIn(cluster, group, inputTopic)).map(({ partition }) => partition))
-  const fresh = (await topicStarts(cluster, inputTopic)).filter(({ partition }) => !held.has(partition))
-  const [missing] = (await lostPositions(cluster, group, fresh, outputTopic)).lost
+  const missing = full.find(({ partition }) => !held.has(partition))
   return missing && new PositionsMissingError(cluster.settings.brokers, stage, missing.partition)
 }
 

@@ -310,9 +310,10 @@ async function checkOutput(
     throw new PartitionCountError(outputTopic, partitions, starts.length, cluster.settings.brokers)
   const lost = allowEmpty ? undefined : await outputLost(cluster, { ...stage, stage: 'normalize' }, starts)
   if (lost !== undefined) throw lost
-  const committed = await cluster.rows.positionsOf(group, starts)
-  if (committed.length > 0 || partitions === undefined) return
-  if (await holdsRows(cluster, outputTopic)) throw outputOfAnother(outputTopic)
+  const isBegun = async () => (await cluster.rows.positionsOf(group, starts)).length > 0
+  if (partitions === undefined || (await isBegun())) return
+  // Another process of this backfill may begin meanwhile.
+  if ((await holdsRows(cluster, outputTopic)) && !(await isBegun())) throw outputOfAnother(outputTopic)
 }
 
 /** @throws UsageError if a field cannot be a row's time in any schema of a topic */

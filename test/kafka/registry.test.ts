@@ -53,7 +53,7 @@ suite('schema registry that misbehaves', () => {
       if (isThere) response.end(JSON.stringify({ schema: '"int"' }))
       else response.writeHead(404).end('<html>no such page</html>')
     })
-    const registry = new SchemaRegistry({ url }, { patienceMs: 150 })
+    const registry = new SchemaRegistry({ url }, { patienceMs: 2_000 })
     equal(await registry.schemaById(1), '"int"')
     isThere = false
     await rejects(registry.schemaById(2), { code: 'VGM_REGISTRY_UNREACHABLE', retriable: true })

@@ -173,7 +173,7 @@ suite('dead letters that are listed, exported and retried', () => {
 
   test('refuses a topic that is not there, and two ranges of one partition', async (t) => {
     const { cluster, of } = await openShop(t)
-    await rejects(retryDeadLetters(cluster, { dataset: 'nobody' }), { code: 'VGM_USAGE' })
+    await rejects(retryDeadLetters(cluster, { dataset: 'nobody' }), { code: 'VGM_TOPIC_MISSING' })
     const range = { partition: 0, from: 0, to: 5 }
     await rejects(retryDeadLetters(cluster, { ...of, ranges: [range, range] }), { code: 'VGM_USAGE' })
   })
