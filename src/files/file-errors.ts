@@ -8,6 +8,9 @@ export class FileUnreadableError extends PipelineError {
   }
 }
 
+/** A file has no row at all: of several files it may be passed over. */
+export class NoRowsError extends FileUnreadableError {}
+
 /** A column cannot be loaded, or a name or type that was given for it cannot be used. */
 export class FileColumnError extends PipelineError {
   readonly code = 'VGM_FILE_COLUMN'

@@ -9,8 +9,12 @@ import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { PositionsUnreadableError } from './position-errors.ts'
 import {
   groupKeyPrefix,
+  isNoteKey,
   isPositionKey,
   type KeptPosition,
+  noteKey,
+  noteValue,
+  parseNoteValue,
   parsePositionValue,
   positionKey,
   positionValue,
@@ -108,6 +112,22 @@ export class KeptPositions {
     return found.filter(({ isOlder }) => isOlder).map(({ topic, partition }) => ({ topic, partition }))
   }
 
+  /** The texts that are kept beside a group's position, by name. Reads the whole topic. @throws likewise */
+  async notes(group: string, place: TopicPartition): Promise<ReadonlyMap<string, string>> {
+    const notes = new Map<string, string>()
+    if (!(await this.#exists())) return notes
+    const topicId = await this.#learnTopicId(place.topic)
+    const prefix = positionKey(group, place).replace(/]$/, ',')
+    await this.#readGroup(group, (key, value) => {
+      if (!key.startsWith(prefix) || !isNoteKey(key)) return
+      const [, , , name] = JSON.parse(key) as [string, string, number, string]
+      const note = value === undefined ? undefined : parseNoteValue(value)
+      if (note !== undefined && isSameTopic(note.topicId, topicId)) notes.set(name, note.text)
+      else notes.delete(name)
+    })
+    return notes
+  }
+
   async #find(
     group: string,
     partitions: readonly TopicPartition[],
@@ -129,19 +149,24 @@ export class KeptPositions {
    * Writes the offsets that are about to be committed; `produce` sends a batch in the transaction that commits them.
    */
   async write(
-    { group, offsets }: OffsetCommit,
+    { group, offsets, notes = [] }: OffsetCommit,
     produce: (topic: string, partition: number, batch: RecordBatchWriter) => Promise<void>,
   ): Promise<void> {
     const batch = this.#batch
     batch.clear()
     const nowMs = Date.now()
-    for (const position of offsets) {
-      const topicId = this.#topicIds.get(position.topic) ?? (await this.#learnTopicId(position.topic))
-      const key = Buffer.from(positionKey(group, position))
-      const value = Buffer.from(positionValue({ ...position, topicId }))
-      if (batch.append(nowMs, key, value)) continue
+    const append = async (key: string, value: string | null) => {
+      const record = [Buffer.from(key), value === null ? null : Buffer.from(value)] as const
+      if (batch.append(nowMs, ...record)) return
       await produce(this.topic, positionsPartition, batch)
-      batch.append(nowMs, key, value)
+      batch.append(nowMs, ...record)
+    }
+    const idOf = async (topic: string) => this.#topicIds.get(topic) ?? (await this.#learnTopicId(topic))
+    for (const position of offsets)
+      await append(positionKey(group, position), positionValue({ ...position, topicId: await idOf(position.topic) }))
+    for (const { name, text, ...place } of notes) {
+      const value = text === null ? null : noteValue({ text, topicId: await idOf(place.topic) })
+      await append(noteKey(group, place, name), value)
     }
     if (batch.recordCount > 0) await produce(this.topic, positionsPartition, batch)
   }
@@ -177,10 +202,10 @@ export class KeptPositions {
     let [count, first]: [number, number | undefined] = [0, undefined]
     await this.#read((records, row, held) => {
       const { keyStart, keyEnd, valueStart, valueEnd, baseOffset, offsetDelta } = records
-      const isPosition =
-        isPositionKey(held.toString('utf8', keyStart[row], keyEnd[row])) &&
-        (valueStart[row] < 0 || parsePositionValue(held.toString('utf8', valueStart[row], valueEnd[row])) !== undefined)
-      if (isPosition) return
+      const key = held.toString('utf8', keyStart[row], keyEnd[row])
+      const parse = isPositionKey(key) ? parsePositionValue : isNoteKey(key) ? parseNoteValue : () => undefined
+      const isTombstone = valueStart[row] < 0 && (isPositionKey(key) || isNoteKey(key))
+      if (isTombstone || parse(held.toString('utf8', valueStart[row], valueEnd[row])) !== undefined) return
       count++
       first ??= baseOffset + offsetDelta[row]
     })
@@ -210,17 +235,23 @@ export class KeptPositions {
   /** The last position of each of a group's partitions. */
   async #positionsOf(group: string): Promise<ReadonlyMap<string, KeptPosition>> {
     const positions = new Map<string, KeptPosition>()
-    const prefix = Buffer.from(groupKeyPrefix(group))
-    await this.#read(({ keyStart, keyEnd, valueStart, valueEnd }, row, held) => {
-      if (keyEnd[row] - keyStart[row] < prefix.length) return
-      if (prefix.compare(held, keyStart[row], keyStart[row] + prefix.length) !== 0) return
-      const key = held.toString('utf8', keyStart[row], keyEnd[row])
-      const position =
-        valueStart[row] < 0 ? undefined : parsePositionValue(held.toString('utf8', valueStart[row], valueEnd[row]))
+    await this.#readGroup(group, (key, value) => {
+      const position = value === undefined ? undefined : parsePositionValue(value)
       if (position === undefined) positions.delete(key)
       else positions.set(key, position)
     })
     return positions
+  }
+
+  /** Reads the records of a group; without a value it is deleted. */
+  async #readGroup(group: string, visit: (key: string, value: string | undefined) => void): Promise<void> {
+    const prefix = Buffer.from(groupKeyPrefix(group))
+    await this.#read(({ keyStart, keyEnd, valueStart, valueEnd }, row, held) => {
+      if (keyEnd[row] - keyStart[row] < prefix.length) return
+      if (prefix.compare(held, keyStart[row], keyStart[row] + prefix.length) !== 0) return
+      const value = valueStart[row] < 0 ? undefined : held.toString('utf8', valueStart[row], valueEnd[row])
+      visit(held.toString('utf8', keyStart[row], keyEnd[row]), value)
+    })
   }
 
   /** Reads all records, to the end as it is now: what is committed later belongs to another member. */

@@ -21,13 +21,53 @@ export function positionKey(group: string, { topic, partition }: TopicPartition)
 
 /** Whether a text is a key that `positionKey` makes. */
 export function isPositionKey(text: string): boolean {
+  return isKey(text, 3)
+}
+
+/**
+ * Key of a text that is kept beside a position.
+ *
+ * @example noteKey('vgm.trips.load', { topic: 'trips.raw', partition: 0 }, 'x') // '["vgm.trips.load","trips.raw",0,"x"]'
+ */
+export function noteKey(group: string, { topic, partition }: TopicPartition, name: string): string {
+  return JSON.stringify([group, topic, partition, name])
+}
+
+/** Whether a text is a key that `noteKey` makes. */
+export function isNoteKey(text: string): boolean {
+  return isKey(text, 4)
+}
+
+/** @param length of the array: a position's has 3 parts, and a note's a name behind these */
+function isKey(text: string, length: number): boolean {
   try {
     const parts = JSON.parse(text) as unknown
-    if (!Array.isArray(parts) || parts.length !== 3) return false
-    const [group, topic, partition] = parts as unknown[]
-    return typeof group === 'string' && typeof topic === 'string' && Number.isSafeInteger(partition)
+    if (!Array.isArray(parts) || parts.length !== length) return false
+    const [group, topic, partition, ...names] = parts as unknown[]
+    const texts = [group, topic, ...names]
+    return texts.every((part) => typeof part === 'string') && Number.isSafeInteger(partition)
   } catch {
     return false
+  }
+}
+
+/** A text that is kept beside a position, and the id of the topic as in `KeptPosition`. */
+export interface KeptNote {
+  readonly text: string
+  readonly topicId: string
+}
+
+export function noteValue({ text, topicId }: KeptNote): string {
+  return JSON.stringify({ text, topicId })
+}
+
+/** The reverse; undefined for text that `noteValue` never makes. */
+export function parseNoteValue(value: string): KeptNote | undefined {
+  try {
+    const { text, topicId } = JSON.parse(value) as Partial<KeptNote>
+    return typeof text === 'string' && typeof topicId === 'string' ? { text, topicId } : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -167,6 +167,13 @@ export class RowClient {
     return this.withConnections(async (connections) => this.#positions(connections)?.kept(group, partitions) ?? [])
   }
 
+  /** The texts that are kept beside a group's position in a partition, by name. @throws likewise */
+  async keptNotes(group: string, place: TopicPartition): Promise<ReadonlyMap<string, string>> {
+    return this.withConnections(
+      async (connections) => (await this.#positions(connections)?.notes(group, place)) ?? new Map(),
+    )
+  }
+
   /**
    * Partitions for which a position is kept that belongs to an older, deleted topic of the same name.
    *

@@ -18,10 +18,12 @@ import {
   type ValueRule,
 } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
+import { NoRowsError } from '../files/file-errors.ts'
 import { fileFormats } from '../files/file-format.ts'
 import type { NumberStyle } from '../files/reading/number-style.ts'
 import {
   type FileColumn,
+  knownColumns,
   recordSchema,
   type TopicRecord,
   topicRecord,
@@ -33,9 +35,10 @@ import type { FileReading, TextOptions } from '../files/reading/table-options.ts
 import { widestColumns } from '../files/reading/widest-columns.ts'
 import { checkBadRowsFile } from '../files/target-file.ts'
 import { stageText } from '../observe/report-text.ts'
+import type { TransactionalWriter } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
-import { parseLoadProgress } from '../stages/load-progress.ts'
+import type { LoadedFiles } from '../stages/loaded-files.ts'
 import { timeOfText } from '../stages/times.ts'
 import { call } from './call.ts'
 import { fields, optionChecks, record } from './check-options.ts'
@@ -147,6 +150,7 @@ interface TableLoad extends FileReading {
   readonly compression: Compression
   readonly controlTopic: string | undefined
   readonly badRows: string | undefined
+  readonly knownColumns?: ReadonlyMap<string, string> | undefined
   readonly onColumns: (table: TableFacts) => void
   readonly onTimes: (times: RowTimes) => void
   readonly onProgress: OnProgress
@@ -197,31 +201,78 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
     )
   if (load.badRows !== undefined) await checkBadRowsFile(load.badRows, files)
   const known = await recordOf(cluster, load.topic)
-  const loadOne = (file: string, record: TopicRecord | undefined) =>
+  const target = new LoadTarget(cluster, load)
+  const loadOne = (file: string, record: TopicRecord | undefined, beside?: ReadonlySet<string>) =>
     recordRun(
       cluster,
       { dataset, controlTopic: load.controlTopic, kind: 'load', name: basename(file), onProgress: load.onProgress },
-      (run) => loadTable(cluster, { ...load, file }, record, run),
+      (run) => loadTable(cluster, { ...load, file }, { record, target, beside, run }),
       (report) => stageText(report, load.topic),
     )
-  if (files.length === 1) return loadOne(files[0], known)
+  try {
+    if (files.length === 1) return await loadOne(files[0], known)
+    const { filled, record, fingerprints } = await surveyFiles(cluster, load, files, known)
+    const reports: LoadReport[] = []
+    for (const file of filled) reports.push(await loadOne(file, record, fingerprints))
+    return together(reports)
+  } finally {
+    await target.close()
+  }
+}
+
+/**
+ * Reads several files through before the first of them is loaded.
+ *
+ * @returns the files that have rows, the record that has the columns of all of them, and what tells their contents
+ */
+async function surveyFiles(
+  cluster: ClusterSession,
+  load: Omit<TableLoad, 'file'>,
+  files: readonly string[],
+  known: TopicRecord | undefined,
+): Promise<{ filled: string[]; record: TopicRecord | undefined; fingerprints: ReadonlySet<string> }> {
+  const { dataset, timestamp, defaultMs } = load
   const columns: (readonly FileColumn[])[] = []
+  const called = new Map(knownColumns(known))
   const fileOfContent = new Map<string, string>()
   for (const file of files) {
-    const table = await openTable(cluster, { ...load, file }, known)
-    if (timestamp !== undefined) await table.rowTimes(timestamp, load.defaultMs)
+    const table = await openFilled(cluster, { ...load, file, knownColumns: called }, known)
+    if (table === undefined) continue
+    if (timestamp !== undefined) await table.rowTimes(timestamp, defaultMs)
     await table.close()
     for (const others of columns) refuseNameless(table, load, fieldsOf(others), 'another of the files')
     columns.push(table.columns)
+    for (const { column, field } of table.columns) if (column !== field) called.set(field, column)
     const other = fileOfContent.get(table.fingerprint)
     if (other !== undefined) {
       throw new UsageError(`${other} and ${file} have the same content`, 'Name one of them: a file is loaded once')
     }
     fileOfContent.set(table.fingerprint, file)
   }
-  const common = topicRecord(recordSchema(dataset, widestColumns(columns), known))
-  const reports: LoadReport[] = []
-  for (const file of files) reports.push(await loadOne(file, common))
+  if (columns.length === 0) throw new NoRowsError(files[0], 'none of the files has a row', 'Name a file with rows')
+  return {
+    filled: [...fileOfContent.values()],
+    record: topicRecord(recordSchema(dataset, widestColumns(columns), known)),
+    fingerprints: new Set(fileOfContent.keys()),
+  }
+}
+
+/** Undefined for a file without rows: programs that write parts of a table leave some empty. */
+async function openFilled(
+  cluster: ClusterSession,
+  load: TableLoad,
+  known: TopicRecord | undefined,
+): Promise<TableFile | undefined> {
+  try {
+    return await openTable(cluster, load, known)
+  } catch (thrown) {
+    if (!(thrown instanceof NoRowsError)) throw thrown
+    cluster.log.warn({ file: load.file }, 'the file has no row: it is passed over')
+    return undefined
+  }
+}
+
+function together(reports: readonly LoadReport[]): LoadReport {
   const sum = (figure: (report: LoadReport) => number) => reports.reduce((total, report) => total + figure(report), 0)
   return {
     ...stageReport(
@@ -263,7 +314,7 @@ async function recordOf({ registry }: ClusterSession, topic: string): Promise<To
 
 async function openTable(
   { signal }: ClusterSession,
-  { file, dataset, columns, notNull, format, text, badRows }: TableLoad,
+  { file, dataset, columns, notNull, format, text, badRows, knownColumns }: TableLoad,
   known: TopicRecord | undefined,
 ): Promise<TableFile> {
   const { openTableFile } = await import('../files/reading/table-file.ts')
@@ -276,63 +327,108 @@ async function openTable(
     ...(text !== undefined && { text }),
     collectBadRows: badRows !== undefined,
     topicRecord: known,
+    knownColumns,
     signal,
   })
+}
+
+interface TableContext {
+  readonly record: TopicRecord | undefined
+  readonly target: LoadTarget
+  /** fingerprints of the files of the call */
+  readonly beside?: ReadonlySet<string> | undefined
+  readonly run: RunProgress
 }
 
 async function loadTable(
   cluster: ClusterSession,
   options: TableLoad,
-  known: TopicRecord | undefined,
-  run: RunProgress,
+  { record, target, beside, run }: TableContext,
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
-  const { dataset, topic, key, timestamp, defaultMs, badRows, compression, onColumns, onTimes } = options
-  const { admin, registry, rows, signal } = cluster
-  const table = await openTable(cluster, options, known)
+  const { topic, key, timestamp, defaultMs, badRows, compression, onColumns, onTimes } = options
+  const table = await openTable(cluster, options, record)
   try {
-    if (known !== undefined) refuseNameless(table, options, [...known.fields.keys()], `topic ${topic}`)
+    if (record !== undefined) refuseNameless(table, options, [...record.fields.keys()], `topic ${topic}`)
     run.about({ subject: table.fingerprint })
     onColumns(table)
     const times = timestamp === undefined ? undefined : await table.rowTimes(timestamp, defaultMs)
     if (times !== undefined) onTimes(times)
-    const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions
-    const created = await admin.topics.ensureRowTopic({ topic, partitions })
-    if (times !== undefined) await keepTimes(cluster, topic, times, created === 'created')
-    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the key column (--key)')
-    await preparePositions(cluster)
+    const { partitions, batchBytes, writer, files } = await target.open(times)
+    return await load({
+      table,
+      topic,
+      partitions,
+      registerSchema: () => cluster.registry.register(valueSubject(topic), table.schema),
+      writer,
+      files,
+      beside,
+      keyColumn: key,
+      nowMs: Date.now(),
+      times,
+      limits: { batchBytes, compression },
+      badRowsFile: badRows,
+      signal: cluster.signal,
+      onProgress: run.moved,
+    })
+  } finally {
+    await table.close()
+  }
+}
+
+interface OpenTarget {
+  readonly partitions: number
+  readonly batchBytes: number
+  readonly writer: TransactionalWriter
+  readonly files: LoadedFiles
+}
+
+/**
+ * Where the files of a call go. One producer writes all of them, so that what was loaded is read once: another load of
+ * the data set would fence it.
+ */
+class LoadTarget {
+  readonly #cluster: ClusterSession
+  readonly #load: Omit<TableLoad, 'file'>
+  #opened: OpenTarget | undefined
+  #isNew = false
+
+  constructor(cluster: ClusterSession, load: Omit<TableLoad, 'file'>) {
+    this.#cluster = cluster
+    this.#load = load
+  }
+
+  /** @param times of the rows that are to be written next */
+  async open(times: RowTimes | undefined): Promise<OpenTarget> {
+    const { dataset, topic, key, compression } = this.#load
+    const { admin, rows } = this.#cluster
+    const partitions = (await admin.topics.partitionCount(topic)) ?? this.#load.partitions
+    if ((await admin.topics.ensureRowTopic({ topic, partitions })) === 'created') this.#isNew = true
+    if (times !== undefined) await keepTimes(this.#cluster, topic, times, this.#isNew)
+    if (this.#opened !== undefined) return this.#opened
+    if (key === undefined) await refuseCompacted(this.#cluster, topic, 'Name the key column (--key)')
+    await preparePositions(this.#cluster)
     const group = groupName(dataset, 'load')
-    const batchBytes = await batchBytesFor(cluster, topic)
+    const batchBytes = await batchBytesFor(this.#cluster, topic)
     const writer = await rows.openWriter(transactionalId(group, topic), compression)
     try {
-      const committed = await loadedBefore(cluster, group, topic)
+      const files = await loadedBefore(this.#cluster, { group, topic })
       // The rows may come from another program, so the file is not refused.
-      if (parseLoadProgress(committed?.metadata).length === 0 && (await holdsRows(cluster, topic)))
-        cluster.log.warn(
+      if (files.isEmpty && (await holdsRows(this.#cluster, topic)))
+        this.#cluster.log.warn(
           { topic, group },
           'the topic has rows, and no load into it is known: a file that was loaded before will be loaded again',
         )
-      return await load({
-        table,
-        topic,
-        partitions,
-        registerSchema: () => registry.register(valueSubject(topic), table.schema),
-        writer,
-        group,
-        committed,
-        keyColumn: key,
-        nowMs: Date.now(),
-        times,
-        limits: { batchBytes, compression },
-        badRowsFile: badRows,
-        signal,
-        onProgress: run.moved,
-      })
-    } finally {
+      this.#opened = { partitions, batchBytes, writer, files }
+      return this.#opened
+    } catch (thrown) {
       await writer.close()
+      throw thrown
     }
-  } finally {
-    await table.close()
+  }
+
+  async close(): Promise<void> {
+    await this.#opened?.writer.close()
   }
 }
 

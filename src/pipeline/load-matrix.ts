@@ -134,8 +134,8 @@ async function loadMatrixFile(
     const batchBytes = await batchBytesFor(cluster, topic)
     const writer = await rows.openWriter(transactionalId(group, topic), compression)
     try {
-      const committed = await loadedBefore(cluster, group, topic)
-      await refuseRealRows(cluster, dataset, topic, committed === undefined)
+      const files = await loadedBefore(cluster, { group, topic })
+      await refuseRealRows(cluster, dataset, topic, files.isEmpty)
       return await loadMatrix({
         ...generated,
         isChecked: isNew,
@@ -145,8 +145,7 @@ async function loadMatrixFile(
         // Matrices of one topic may have other columns each, as rows of a refitted model have.
         registerSchema: (schema) => registry.register(valueSubject(topic), schema, { compatibility: 'NONE' }),
         writer,
-        group,
-        committed,
+        files,
         nowMs: Date.now(),
         limits: { batchBytes, compression },
         onProgress: run.moved,

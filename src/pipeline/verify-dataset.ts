@@ -12,7 +12,7 @@ import { count, datasetName, limit, listener, ownTopic, text } from '../config/v
 import { countText } from '../count-text.ts'
 import { InterruptedError } from '../errors.ts'
 import type { FileCells } from '../files/reading/file-cells.ts'
-import { topicRecord } from '../files/reading/record-schema.ts'
+import { knownColumns as columnsOf, topicRecord, topicRecordOf } from '../files/reading/record-schema.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
 import { refuseInput } from '../files/target-file.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
@@ -191,7 +191,8 @@ async function verifyFile(
   ])
   const { registry, settings, log, signal } = cluster
   if (badRows !== undefined) await refuseInput(badRows, [reading.file])
-  const cells = await openFileCells({ ...reading, dataset, badRowsFile: badRows, keyColumn: key })
+  const knownColumns = columnsOf(topicRecordOf(await registry.newest(valueSubject(topics.raw))))
+  const cells = await openFileCells({ ...reading, dataset, badRowsFile: badRows, keyColumn: key, knownColumns })
   const stock = new StockReader(settings, controlLog(log), { waitingRows: blockAhead, signal })
   try {
     const { topic, ranges } = await auditedTopic(cluster, topics.raw)

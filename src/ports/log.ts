@@ -73,6 +73,14 @@ export interface LogReader {
 export interface OffsetCommit {
   readonly group: string
   readonly offsets: readonly PartitionOffset[]
+  /** what else is to be kept of the group, where positions are kept */
+  readonly notes?: readonly PositionNote[]
+}
+
+/** A text that is kept beside a group's position in a partition, under a name of its own; null takes it away. */
+export interface PositionNote extends TopicPartition {
+  readonly name: string
+  readonly text: string | null
 }
 
 /**

@@ -6,6 +6,13 @@ export function fileColumnDoc(column: string): string {
   return `Column "${column}" of the file`
 }
 
+const columnDoc = /^Column "(.*)" of the file$/s
+
+/** What such a doc calls the column; undefined for another text. */
+export function columnOfDoc(doc: unknown): string | undefined {
+  return typeof doc === 'string' ? columnDoc.exec(doc)?.[1] : undefined
+}
+
 /**
  * The field that a name means: one that is called so, or one whose column was called so in the file; a path begins with
  * a field.

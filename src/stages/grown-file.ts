@@ -1,15 +1,19 @@
 import { countText } from '../count-text.ts'
 import { UsageError } from '../errors.ts'
-import { beginsWith, bytesAround } from '../files/reading/file-fingerprint.ts'
+import { bytesAround, fileBegunWith } from '../files/reading/file-fingerprint.ts'
 import { fileMagic } from '../files/reading/file-magic.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
 import { firstBytes } from '../files/reading/text-source.ts'
 import type { FileProgress } from './load-progress.ts'
+import type { LoadedFiles } from './loaded-files.ts'
 
 /** What is loaded, and where to. */
 interface GrownFile {
   readonly table: TableFile
   readonly topic: string
+  readonly files: LoadedFiles
+  /** fingerprints of files that are loaded beside it: it is none of them, grown */
+  readonly beside?: ReadonlySet<string> | undefined
 }
 
 /**
@@ -19,21 +23,19 @@ interface GrownFile {
  * @param layoutHash `GrowthMarks.layoutHash` of the file as it is now
  * @throws UsageError if the file goes on in a way that does not show where its new rows begin
  */
-export async function progressOfShorter(
-  grown: GrownFile,
-  layoutHash: string,
-  files: readonly FileProgress[],
-): Promise<FileProgress | undefined> {
+export async function progressOfShorter(grown: GrownFile, layoutHash: string): Promise<FileProgress | undefined> {
   const { file, format } = grown.table
   // Parquet has its index at the end: a file with more rows begins with no other.
   if (format === 'parquet') return undefined
-  const known = files.flatMap((each) => (each.growth === undefined ? [] : [{ ...each.growth, each }]))
-  for (const { each, ...marks } of known.sort((a, b) => b.size - a.size)) {
-    if (!(await beginsWith(file, { ...marks, fingerprint: each.file }))) continue
-    await refuseUnclear(grown, each, marks.layoutHash === layoutHash, marks.size)
-    return each
-  }
-  return undefined
+  const known = grown.files.all
+    .filter(({ file }) => !grown.beside?.has(file))
+    .flatMap((progress) =>
+      progress.growth === undefined ? [] : [{ ...progress.growth, fingerprint: progress.file, progress }],
+    )
+  const found = await fileBegunWith(file, known)
+  if (found === undefined) return undefined
+  await refuseUnclear(grown, found.progress, found.layoutHash === layoutHash, found.size)
+  return found.progress
 }
 
 async function refuseUnclear(

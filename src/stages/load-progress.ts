@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { OffsetCommit } from '../ports/log.ts'
 
 /** How far one file has been loaded. */
 export interface FileProgress {
@@ -49,16 +48,15 @@ export function parseLoadProgress(metadata: string | undefined): FileProgress[] 
   }
 }
 
-/** The reverse: as many files as the broker has room for, about 40; of older ones nothing is known any more. */
-export function formatLoadProgress(files: readonly FileProgress[]): string {
-  const entries = files.map(({ file, rows, complete, optionsHash, growth }) => {
+/** The reverse: as many files as the broker has room for, about 40. */
+export function formatLoadProgress(files: Iterable<FileProgress>): string {
+  let text = ''
+  for (const { file, rows, complete, optionsHash, growth } of files) {
     const marks = growth === undefined ? [] : [growth.size, growth.head, growth.layoutHash]
-    return JSON.stringify([file, rows, complete ? 1 : 0, ...(optionsHash === undefined ? [] : [optionsHash, ...marks])])
-  })
-  let text = entries.shift() ?? ''
-  for (const entry of entries) {
+    const options = optionsHash === undefined ? [] : [optionsHash, ...marks]
+    const entry = JSON.stringify([file, rows, complete ? 1 : 0, ...options])
     if (text.length + entry.length + 3 > maxMetadataBytes) break
-    text += `,${entry}`
+    text += text === '' ? entry : `,${entry}`
   }
   return `[${text}]`
 }
@@ -79,14 +77,4 @@ function isEntry(entry: unknown): entry is Entry {
 /** Of a text with all options; 48 bits tell a few sets of options for one file apart. */
 export function optionsHashOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 8)
-}
-
-/** The position of a load, which stands on partition 0 of its topic. */
-export function progressCommit(
-  { group, topic }: { readonly group: string; readonly topic: string },
-  file: FileProgress,
-  others: readonly FileProgress[],
-): OffsetCommit {
-  const metadata = formatLoadProgress([file, ...others])
-  return { group, offsets: [{ topic, partition: 0, offset: file.rows, metadata }] }
 }

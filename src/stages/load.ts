@@ -5,17 +5,12 @@ import { AvroRows } from '../files/reading/avro-rows.ts'
 import { columnVector, isNull, vectorBytes } from '../files/reading/column-vector.ts'
 import type { RowTimes } from '../files/reading/row-times.ts'
 import type { RowChunk, TableFile } from '../files/reading/table-file.ts'
-import type { BatchLimits, PartitionOffset, TransactionalWriter } from '../ports/log.ts'
+import type { BatchLimits, TransactionalWriter } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { progressOfShorter } from './grown-file.ts'
-import {
-  type FileProgress,
-  type GrowthMarks,
-  optionsHashOf,
-  parseLoadProgress,
-  progressCommit,
-} from './load-progress.ts'
+import { type FileProgress, type GrowthMarks, optionsHashOf } from './load-progress.ts'
 import { LoadSlices } from './load-slices.ts'
+import type { LoadedFiles } from './loaded-files.ts'
 import { keyPartition } from './murmur2.ts'
 
 /** Rows that go to one partition before the next one's turn. */
@@ -28,10 +23,10 @@ export interface LoadOptions {
   /** Registers `table.schema` and returns its id; not called for a file that is refused or complete. */
   readonly registerSchema: () => Promise<number>
   readonly writer: TransactionalWriter
-  /** whose offset on partition 0 of the topic keeps the position: vgm.<D>.load */
-  readonly group: string
-  /** that offset, read after the writer was opened: nobody else can move it then */
-  readonly committed?: PartitionOffset | undefined
+  /** what the topic was loaded from, read after the writer was opened: nobody else can load then */
+  readonly files: LoadedFiles
+  /** fingerprints of the files that are loaded beside this one: each is a file of its own, however they begin */
+  readonly beside?: ReadonlySet<string> | undefined
   /** the file's name of the column whose text is the key and chooses the partition */
   readonly keyColumn?: string | undefined
   /** the records' time, ms since the epoch, unless `times` says another for each row */
@@ -57,9 +52,8 @@ export interface LoadReport extends StageReport {
 /**
  * Loads a file's rows into a topic, each once: a transaction contains a slice of rows and the position after it, so a
  * load that was stopped at any point resumes after the last visible row. A file that is complete is not loaded again,
- * nor one of the some 40 that were loaded before it; of one that has grown since, only the new rows are loaded. The
- * position counts rows that could be read, so it means something under the same options only: with others the file is
- * refused.
+ * whatever was loaded since; of one that has grown, only the new rows are loaded. The position counts rows that could
+ * be read, so it means something under the same options only: with others the file is refused.
  *
  * Blocks of 10,000 rows go round the partitions, counted from the file's first row: a resumed load continues the
  * same pattern. With a key column a row goes where Java's default partitioner sends its key; a null key has none and
@@ -75,19 +69,18 @@ export interface LoadReport extends StageReport {
  * @throws InterruptedError when the signal fires
  */
 export async function load(options: LoadOptions): Promise<LoadReport> {
-  const { table, writer, signal, badRowsFile, sliceRows } = options
+  const { table, files, writer, signal, badRowsFile, sliceRows } = options
   const startedMs = performance.now()
   checkKeyColumn(options)
-  const files = parseLoadProgress(options.committed?.metadata)
-  const same = files.find(({ file }) => file === table.fingerprint)
+  const same = files.find(table.fingerprint)
   const optionsHash = hashOptions(options, table.reading)
   if (same !== undefined && (same.optionsHash ?? optionsHash) !== optionsHash) throw otherOptions(options, same)
   if (same?.complete) return report(0, same.rows, 0, startedMs)
   const growth: GrowthMarks = { size: table.size, head: table.head, layoutHash: hashOptions(options, table.layout) }
-  const before = same ?? (await progressOfShorter(options, growth.layoutHash, files))
-  const rowsBefore = before?.rows ?? 0
+  const shorter = same === undefined ? await progressOfShorter(options, growth.layoutHash) : undefined
+  const rowsBefore = (same ?? shorter)?.rows ?? 0
   // The shorter file may come again: if its load is over, it stays known.
-  const others = files.filter((file) => file !== before || (file !== same && file.complete))
+  const replaced = shorter?.complete ? undefined : shorter
   const schemaId = await options.registerSchema()
   const target = rowTarget(options, schemaId)
   const expected = Array.from({ length: options.partitions }, (_, partition) => ({ topic: options.topic, partition }))
@@ -98,7 +91,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     sliceRows,
     flush: () => target.flush(),
     position: (complete) =>
-      progressCommit(options, { file: table.fingerprint, rows, complete, optionsHash, growth }, others),
+      files.committing({ file: table.fingerprint, rows, complete, optionsHash, growth }, replaced),
     onCommitted: () => options.onProgress?.(rows, table.rowCount),
   })
   try {

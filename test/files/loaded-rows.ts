@@ -22,7 +22,7 @@ export async function loadedRows(file: string, options: Partial<TableFileOptions
       partitions: 1,
       registerSchema: async () => 77,
       writer: log,
-      group: 'vgm.rows.load',
+      files: log.files,
       nowMs: 1_700_000_000_000,
       limits: { batchBytes: 500_000, compression: 'none' },
       signal: new AbortController().signal,

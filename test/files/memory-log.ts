@@ -11,6 +11,7 @@ import type {
   PartitionOffset,
   TransactionalWriter,
 } from '../../src/ports/log.ts'
+import { LoadedFiles } from '../../src/stages/loaded-files.ts'
 
 export interface LogRow {
   readonly partition: number
@@ -36,6 +37,8 @@ export interface MemoryLogOptions {
 /** A topic in memory behind the ports: batches of a transaction appear at its commit, with its offsets. */
 export class MemoryLog implements TransactionalWriter, LogReader {
   committed: PartitionOffset | undefined
+  /** what is kept beside the position */
+  readonly notes = new Map<string, string>()
   transactions = 0
   aborted = 0
   readonly #options: MemoryLogOptions
@@ -80,6 +83,15 @@ export class MemoryLog implements TransactionalWriter, LogReader {
     this.#pending = undefined
     this.transactions++
     if (commit !== undefined) this.committed = commit.offsets[0]
+    for (const { name, text } of commit?.notes ?? []) {
+      if (text === null) this.notes.delete(name)
+      else this.notes.set(name, text)
+    }
+  }
+
+  /** What it was loaded from, as its commits tell. */
+  get files(): LoadedFiles {
+    return new LoadedFiles({ group: 'vgm.rows.load', topic: 't' }, this.committed?.metadata, this.notes)
   }
 
   async abort(): Promise<void> {

@@ -39,7 +39,7 @@ class LoadedTopic {
         partitions: this.rows.length,
         registerSchema: async () => this.schemas.push(table.schema),
         writer: log,
-        group: 'vgm.rows.load',
+        files: log.files,
         nowMs: 1_700_000_000_000 + this.#loads++,
         limits: { batchBytes: 500_000, compression: 'none' },
         signal: new AbortController().signal,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { openDatabase } from '../../src/files/database.ts'
+import { fileFingerprint } from '../../src/files/reading/file-fingerprint.ts'
 import { openTableFile } from '../../src/files/reading/table-file.ts'
 import type { TableFileOptions } from '../../src/files/reading/table-options.ts'
 import { blockRows, type LoadOptions, load } from '../../src/stages/load.ts'
@@ -25,8 +26,7 @@ async function loadFile(file: string, log: MemoryLog, more: Partial<LoadOptions 
       partitions: 3,
       registerSchema: async () => 77,
       writer: log,
-      group: 'vgm.rows.load',
-      committed: log.committed,
+      files: log.files,
       nowMs: 1_700_000_000_000,
       limits,
       sliceRows,
@@ -164,6 +164,7 @@ suite('stage load', () => {
       ok(before > 0 && before < total)
       const second = new MemoryLog()
       second.committed = failing.committed
+      for (const note of failing.notes) second.notes.set(...note)
       const { report, schema } = await loadFile(file, second)
       deepEqual([report.rowsBefore, report.rowsOut], [before, total - before])
       const seen = new Uint8Array(total)
@@ -191,6 +192,21 @@ suite('stage load', () => {
     await loadFile(other, log)
     const { report } = await loadFile(first, log)
     deepEqual([report.rowsOut, report.rowsBefore, log.rows().length], [0, 100, 300])
+  })
+
+  test('loads no file a second time, however many were loaded since, nor those that an earlier version knew', async (t) => {
+    const log = new MemoryLog()
+    const folder = temporaryFolder(t)
+    const files = Array.from({ length: 120 }, (_, i) => join(folder, `${i}.csv`))
+    for (const [i, file] of files.entries()) writeFileSync(file, `i\n${i}\n`)
+    for (const file of files.slice(0, 20)) await loadFile(file, log)
+    log.notes.clear()
+    for (const file of files.slice(20)) await loadFile(file, log)
+    ok((log.committed?.metadata ?? '').length < 4_096)
+    for (const file of files) equal((await loadFile(file, log)).report.rowsOut, 0, file)
+    equal(log.rows().length, files.length)
+    appendFileSync(files[3], '500\n')
+    equal((await loadFile(files[3], log)).report.rowsOut, 1)
   })
 
   suite('a file to which rows were appended', () => {
@@ -258,6 +274,7 @@ suite('stage load', () => {
         [gzipSync(text), gzipSync('3,c\n'), {}, /is compressed \(gzip\)/],
         [text, '3,c\n', { keyColumn: 's' }, /is read in another way now, or with another key/],
         [text, '3,c\n', { text: { nullTexts: ['a'] } }, /is read in another way now/],
+        [text, '3,c\n', { columns: ['i'] }, /is read in another way now/],
       ] as const) {
         const file = temporaryFile(t, 'rows.csv', first)
         const log = new MemoryLog()
@@ -266,6 +283,15 @@ suite('stage load', () => {
         await rejects(loadFile(file, log, options), { code: 'VGM_USAGE', message: problem, fix: /a file of their own/ })
         equal(log.rows().length, 2)
       }
+    })
+
+    test('is no file that is loaded beside it', async (t) => {
+      const log = new MemoryLog()
+      const first = temporaryFile(t, 'a.csv', 'i,s\n1,a\n')
+      const second = temporaryFile(t, 'b.csv', 'i,s\n1,a\n2,b\n')
+      const beside = new Set(await Promise.all([first, second].map(fileFingerprint)))
+      for (const file of [first, second]) await loadFile(file, log, { beside })
+      equal(log.rows().length, 3)
     })
 
     test('is another file where what it began with has changed', async (t) => {

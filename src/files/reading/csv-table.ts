@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { countText } from '../../count-text.ts'
-import { BadRowError, type BadRowPlace, FileUnreadableError, FileUnwritableError } from '../file-errors.ts'
+import { BadRowError, type BadRowPlace, FileUnreadableError, FileUnwritableError, NoRowsError } from '../file-errors.ts'
 import { sqlPath, sqlText } from '../sql-literals.ts'
 import { badRowsHeader } from '../target-file.ts'
 import { type CsvDialect, columnsAdvice, csvDialect, raggedAdvice } from './csv-dialect.ts'
@@ -55,7 +55,7 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
       nullTexts: allNulls,
       numbers,
     })
-    if (dialect.names.length === 0) throw new FileUnreadableError(file, 'it has no row', 'Name a file with rows')
+    if (dialect.names.length === 0) throw new NoRowsError(file, 'it has no row', 'Name a file with rows')
     const { misquotedLine: line } = dialect
     if (line !== undefined) throw await misquotedRow(source, dialect, line)
     if (dialect.skipsQuotes) source = await source.copy((text) => withEmptyLines(text, dialect.skipLines))

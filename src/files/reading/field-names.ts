@@ -26,18 +26,30 @@ export function fieldName(column: string): string {
 
 /**
  * The Avro names of a file's columns, in their order. Of columns that would share a name the one that is called so
- * keeps it, else the first one; the others get a number behind.
+ * keeps it, else the first one; the others get a number behind. A column that has a field already keeps it, wherever it
+ * stands in the file, and no other column gets that field.
  *
  * @param columns names, each once
+ * @param known   what the columns of earlier files were called, by field: of fields that are called otherwise
  * @example fieldNames(['a b', 'a_b', 'a-b']) // ['a_b_2', 'a_b', 'a_b_3']
  */
-export function fieldNames(columns: readonly string[]): string[] {
-  const plain = columns.map(fieldName)
-  const taken = new Set(columns.filter((column, i) => column === plain[i]))
-  return columns.map((column, i) => {
-    let name = plain[i]
-    for (let n = 2; column !== plain[i] && taken.has(name); n++) name = `${plain[i]}_${n}`
-    taken.add(name)
-    return name
-  })
+export function fieldNames(columns: readonly string[], known: ReadonlyMap<string, string> = new Map()): string[] {
+  const fieldOf = new Map([...known].reverse().map(([field, column]) => [column, field]))
+  const settled = new Map<string, string>()
+  const taken = new Set<string>()
+  const settle = (column: string, field: string | undefined) => {
+    if (field === undefined || settled.has(column) || taken.has(field)) return
+    settled.set(column, field)
+    taken.add(field)
+  }
+  for (const column of columns) settle(column, fieldOf.get(column))
+  for (const column of columns) settle(column, column === fieldName(column) ? column : undefined)
+  for (const field of known.keys()) taken.add(field)
+  for (const column of columns) {
+    const plain = fieldName(column)
+    let name = plain
+    for (let n = 2; !settled.has(column) && taken.has(name); n++) name = `${plain}_${n}`
+    settle(column, name)
+  }
+  return columns.map((column) => settled.get(column)!)
 }

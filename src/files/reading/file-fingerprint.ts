@@ -20,7 +20,7 @@ export interface FileContent {
 export async function fileContent(file: string): Promise<FileContent> {
   return withFile(file, async (handle) => {
     const { size } = await handle.stat()
-    return { fingerprint: await fingerprintOf(handle, size), size, head: await headOf(handle, size) }
+    return { fingerprint: await fingerprintOf(handle, size), size, head: (await headsOf(handle, [size]))[0] }
   })
 }
 
@@ -36,17 +36,23 @@ export async function fileFingerprint(file: string): Promise<string> {
 }
 
 /**
- * Whether a file begins with all of another one, which may be gone: what the file itself was before it grew. Little is
- * read of a file that does not.
+ * The file that a file begins with: what it was itself before it grew, for instance.
+ *
+ * @param earlier contents that may be gone
+ * @returns the largest of those that are smaller
  */
-export async function beginsWith(file: string, earlier: FileContent): Promise<boolean> {
+export async function fileBegunWith<T extends FileContent>(file: string, earlier: Iterable<T>): Promise<T | undefined> {
   return withFile(file, async (handle) => {
     const { size } = await handle.stat()
-    return (
-      size > earlier.size &&
-      (await headOf(handle, earlier.size)) === earlier.head &&
-      (await fingerprintOf(handle, earlier.size)) === earlier.fingerprint
+    const smaller = [...earlier].filter((each) => each.size < size).sort((a, b) => a.size - b.size)
+    const heads = await headsOf(
+      handle,
+      smaller.map(({ size }) => size),
     )
+    // Little is read of a file that begins in another way.
+    for (const each of smaller.filter(({ head }, i) => head === heads[i]).reverse())
+      if ((await fingerprintOf(handle, each.size)) === each.fingerprint) return each
+    return undefined
   })
 }
 
@@ -82,7 +88,15 @@ async function fingerprintOf(handle: FileHandle, size: number): Promise<string> 
   return hash.digest('base64url')
 }
 
-async function headOf(handle: FileHandle, size: number): Promise<string> {
-  const { buffer, bytesRead } = await handle.read(new Uint8Array(headBytes), 0, Math.min(headBytes, size), 0)
-  return createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('base64url').slice(0, 6)
+/** The heads that a file would have if it were as short. @param sizes ascending */
+async function headsOf(handle: FileHandle, sizes: readonly number[]): Promise<string[]> {
+  const { buffer, bytesRead } = await handle.read(new Uint8Array(headBytes), 0, headBytes, 0)
+  const hash = createHash('sha256')
+  let at = 0
+  return sizes.map((size) => {
+    const to = Math.max(at, Math.min(size, bytesRead))
+    hash.update(buffer.subarray(at, to))
+    at = to
+    return hash.copy().digest('base64url').slice(0, 6)
+  })
 }

@@ -3,7 +3,7 @@ import { BadRowError, FileColumnError } from '../file-errors.ts'
 import { sqlName, sqlPath } from '../sql-literals.ts'
 import { columnType } from './column-types.ts'
 import { exactDecimal, inexactDecimalRemark } from './decimal-types.ts'
-import type { FileColumn, TopicRecord } from './record-schema.ts'
+import { type FileColumn, otherTypeRemark, type TopicRecord } from './record-schema.ts'
 import { type ChosenColumn, chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
 import { checkIsParquet } from './text-source.ts'
 import { leaveOut, numberedRows } from './text-table.ts'
@@ -43,7 +43,7 @@ export async function parquetTable(connection: DuckDBConnection, options: TableF
         ? inexactDecimalRemark(own)
         : nanoseconds.has(column)
           ? 'the file has nanoseconds, and only microseconds are read'
-          : undefined
+          : otherTypeRemark(topicRecord, field, type)
     return { column, field, sqlType, type, value, nullable: !notNull && !withoutNull.has(column), remark }
   })
   for (const { column, notNull } of chosen) {

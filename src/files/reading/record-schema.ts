@@ -1,4 +1,4 @@
-import { fileColumnDoc } from '../../rows/file-columns.ts'
+import { columnOfDoc, fileColumnDoc } from '../../rows/file-columns.ts'
 import { type ColumnType, columnType } from './column-types.ts'
 import { fieldName } from './field-names.ts'
 
@@ -32,7 +32,11 @@ export interface TopicRecord {
 interface TopicField {
   /** DuckDB's name of a type whose values the field holds; undefined for what no file's column becomes */
   readonly sqlType: string | undefined
+  /** Avro's name of its type, or of its logical type; undefined for what is no plain value */
+  readonly typeName: string | undefined
   readonly nullable: boolean
+  /** what its column was called in the file that it was loaded from, if that is not the field's name */
+  readonly column?: string | undefined
 }
 
 /**
@@ -44,11 +48,13 @@ export function topicRecord(schema: string): TopicRecord | undefined {
   const json = JSON.parse(schema) as { type?: unknown; name?: string; namespace?: string; fields?: unknown }
   if (json.type !== 'record' || typeof json.name !== 'string' || !Array.isArray(json.fields)) return undefined
   const fields = new Map<string, TopicField>()
-  for (const { name, type } of json.fields as { name: string; type: unknown }[]) {
+  for (const { name, type, doc } of json.fields as { name: string; type: unknown; doc?: unknown }[]) {
     const branches = Array.isArray(type) ? type.filter((branch) => branch !== 'null') : [type]
     fields.set(name, {
       sqlType: branches.length === 1 ? sqlTypeOf(branches[0]) : undefined,
+      typeName: branches.length === 1 ? avroName(branches[0]) : undefined,
       nullable: Array.isArray(type) && type.includes('null'),
+      column: columnOfDoc(doc),
     })
   }
   return { schema, name: json.name, namespace: json.namespace, fields }
@@ -66,10 +72,19 @@ export function topicRecordOf(schemas: readonly string[]): TopicRecord | undefin
   if (newest === undefined) return undefined
   const fields = new Map(newest.fields)
   for (const record of older) {
-    for (const [name, field] of record?.fields ?? [])
-      if (!fields.has(name)) fields.set(name, { ...field, nullable: true })
+    for (const [name, field] of record?.fields ?? []) {
+      const known = fields.get(name)
+      if (known === undefined) fields.set(name, { ...field, nullable: true })
+      else if (known.column === undefined) fields.set(name, { ...known, column: field.column })
+    }
   }
   return { ...newest, fields }
+}
+
+/** What the columns of a topic's fields were called in their files: of those that are called otherwise. */
+export function knownColumns(topic: TopicRecord | undefined): ReadonlyMap<string, string> {
+  const fields = [...(topic?.fields ?? [])]
+  return new Map(fields.flatMap(([field, { column }]) => (column === undefined ? [] : [[field, column]])))
 }
 
 /** DuckDB types whose columns become these Avro types. */
@@ -99,6 +114,27 @@ interface ColumnJson {
   readonly logicalType?: string
 }
 
+function avroName(type: unknown): string | undefined {
+  if (typeof type === 'string') return type
+  const { type: avro, logicalType } = type as ColumnJson
+  return logicalType ?? (typeof avro === 'string' ? avro : undefined)
+}
+
+/** What is said of a column whose values do not fit its field in the topic. */
+export function otherTypeRemark(
+  topic: TopicRecord | undefined,
+  field: string,
+  { avro, logicalType }: ColumnType,
+): string | undefined {
+  const known = topic?.fields.get(field)?.typeName
+  const made = logicalType ?? avro
+  if (known === undefined || known === made) return undefined
+  const both = 'the topic then has rows of both types'
+  // A number is a long wherever it is read; a time in another unit is another time.
+  const refused = [known, made].some((name) => /^(date|time|local)/.test(name)) ? ', which vgm export refuses' : ''
+  return `${made}, because its values do not fit the topic's ${known}: ${both}${refused}`
+}
+
 /**
  * The Avro schema of a file's rows. A nullable field is `["null", T]` with default null; a field whose name had to
  * change keeps the file's in `doc`: an Avro alias would have to be a valid name as well. Where a topic has the same
@@ -118,12 +154,14 @@ export function recordSchema(dataset: string, columns: readonly FileColumn[], to
       return {
         name: field,
         type: nullable ? ['null', plain] : plain,
-        ...(column === field ? {} : { doc: fileColumnDoc(column) }),
+        ...docOf(field, topic?.fields.get(field)?.column ?? column),
         ...(nullable ? { default: null } : {}),
       }
     }),
   })
 }
+
+const docOf = (field: string, column: string) => (column === field ? {} : { doc: fileColumnDoc(column) })
 
 /** Whether rows of these columns are rows of the topic's schema, byte for byte. */
 function hasFields({ schema, fields }: TopicRecord, columns: readonly FileColumn[]): boolean {

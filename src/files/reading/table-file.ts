@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { type DuckDBConnection, type DuckDBDataChunk, ResultReturnType } from '@duckdb/node-api'
 import { InterruptedError, UsageError } from '../../errors.ts'
 import { openDatabase } from '../database.ts'
-import { FileUnreadableError } from '../file-errors.ts'
+import { FileUnreadableError, NoRowsError } from '../file-errors.ts'
 import { type FileFormat, fileFormatOf } from '../file-format.ts'
 import { columnExpression } from './column-types.ts'
 import { csvTable } from './csv-table.ts'
@@ -84,11 +84,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
     const table = await formatTables[format](connection, options)
     if (table.rowCount === 0 && format !== 'parquet' && !options.collectBadRows) {
       await table.close?.()
-      throw new FileUnreadableError(
-        file,
-        `it has ${format === 'csv' ? 'a header and ' : ''}no row`,
-        'Name a file with rows',
-      )
+      throw new NoRowsError(file, `it has ${format === 'csv' ? 'a header and ' : ''}no row`, 'Name a file with rows')
     }
     const columns = asNullableAs(table.columns, options)
     const { collectBadRows = false } = options
@@ -106,8 +102,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
       schema: recordSchema(options.dataset, columns, options.topicRecord),
       rowCount: table.rowCount,
       reading,
-      // A value that does not fit its column's type makes its row a bad one.
-      layout: collectBadRows ? reading : JSON.stringify([format, table.decisions]),
+      layout: layoutOf(format, table, options, reading),
       doubts: [
         ...(table.rowCount === 0 ? ['The file has no row.'] : table.doubts),
         ...idleFlagsText(format, options),
@@ -134,6 +129,13 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
   } finally {
     signal?.removeEventListener('abort', interrupt)
   }
+}
+
+/** Rows that are appended may change the types and nulls of columns, and not what was told of them. */
+function layoutOf(format: FileFormat, { decisions }: FormatTable, options: TableFileOptions, reading: string): string {
+  const { columns, notNull, text, collectBadRows = false } = options
+  // A value that does not fit its column's type makes its row a bad one.
+  return collectBadRows ? reading : JSON.stringify([format, decisions, columns, notNull, text?.types])
 }
 
 /**
@@ -197,7 +199,7 @@ export async function checkFile(file: string): Promise<void> {
     throw new FileUnreadableError(file, 'it is a folder', `Name the files in it: ${name}/part-*.csv, for instance`)
   }
   if (!facts.isFile()) throw new FileUnreadableError(file, 'it is a pipe or a device', readTwice)
-  if (facts.size === 0) throw new FileUnreadableError(file, 'it is empty', 'Name a CSV, Parquet or JSON file')
+  if (facts.size === 0) throw new NoRowsError(file, 'it is empty', 'Name a CSV, Parquet or JSON file')
 }
 
 /**

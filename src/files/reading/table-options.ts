@@ -3,7 +3,7 @@ import { FileColumnError } from '../file-errors.ts'
 import type { FileFormat } from '../file-format.ts'
 import { fieldNames } from './field-names.ts'
 import type { NumberStyle } from './number-style.ts'
-import type { FileColumn, TopicRecord } from './record-schema.ts'
+import { type FileColumn, knownColumns, type TopicRecord } from './record-schema.ts'
 
 /** How a text file, CSV or JSON, is to be read; what is left out is found out. */
 export interface TextOptions {
@@ -41,6 +41,8 @@ export interface TableFileOptions extends DatabaseOptions {
   readonly collectBadRows?: boolean
   /** what the topic's rows are so far: the file takes its types where its values fit */
   readonly topicRecord?: TopicRecord | undefined
+  /** what the columns of fields were called in earlier files, by field [as the topic's record says] */
+  readonly knownColumns?: ReadonlyMap<string, string> | undefined
   readonly signal?: AbortSignal
 }
 
@@ -81,7 +83,7 @@ export function chosenColumns(names: readonly string[], options: TableFileOption
     const few = names.length > 50 ? [...names.slice(0, 50), '...'] : names
     throw new FileColumnError(file, name, 'there is no such column', `Name one of ${few.join(', ')}`)
   }
-  const fields = fieldNames(columns)
+  const fields = fieldNames(columns, options.knownColumns ?? knownColumns(options.topicRecord))
   return columns.map((column, i) => ({ column, field: fields[i], notNull: notNull.includes(column) }))
 }
 

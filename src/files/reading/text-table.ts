@@ -4,10 +4,10 @@ import { shellWord } from '../shell-word.ts'
 import { sqlText } from '../sql-literals.ts'
 import { countWhere } from './column-counts.ts'
 import { mostly, type SurveyedColumn, surveyColumns } from './column-survey.ts'
-import { type ColumnType, columnType } from './column-types.ts'
+import { columnType } from './column-types.ts'
 import { exactDecimal, inexactDecimalRemark } from './decimal-types.ts'
 import { groupMarks, numberPatterns, plainNumbers } from './number-style.ts'
-import type { FileColumn } from './record-schema.ts'
+import { type FileColumn, otherTypeRemark } from './record-schema.ts'
 import { nullFlag } from './remark-texts.ts'
 import type { ChosenColumn, TableFileOptions } from './table-options.ts'
 import { pointRemarks, textRemarks, unitOf } from './text-remarks.ts'
@@ -122,7 +122,7 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
       remark:
         values === 0
           ? 'it has no value'
-          : (otherInTopic(options, field, avro) ??
+          : (otherTypeRemark(topicRecord, field, avro) ??
             (exact === 'VARCHAR' ? inexactDecimalRemark(type.sqlType) : undefined) ??
             remarks.get(column) ??
             mixed.get(column) ??
@@ -215,13 +215,6 @@ async function unusedFlags(
     if (!(await isAnywhere(untouched.scan, conditions))) unused(`--null ${shellWord(nullText)}`)
   }
   return doubts
-}
-
-/** What is said of a column whose values do not fit its field in the topic. */
-function otherInTopic({ topicRecord }: TableFileOptions, field: string, { avro }: ColumnType): string | undefined {
-  const known = columnType(topicRecord?.fields.get(field)?.sqlType ?? '')?.avro
-  if (known === undefined || known === avro) return undefined
-  return `${avro}, because its values do not fit the topic's ${known}: the topic then has rows of both types`
 }
 
 /** A type's name as DuckDB prints it: INTEGER for int. @throws FileColumnError if there is none */

@@ -4,13 +4,14 @@ import { FileUnreadableError } from '../../files/file-errors.ts'
 import type { NpyFile } from '../../files/matrix/npy-file.ts'
 import { formatSpans, type Spans } from '../../files/matrix/spans.ts'
 import type { ColumnModel } from '../../mixture/column-model.ts'
-import type { BatchLimits, PartitionOffset, TransactionalWriter } from '../../ports/log.ts'
+import type { BatchLimits, TransactionalWriter } from '../../ports/log.ts'
 import { stageReport } from '../../ports/stage-report.ts'
 import { type AvroRecord, parseAvroSchema } from '../../rows/avro-schema.ts'
 import { deriveNormalizedSchema } from '../../rows/normalized-schema.ts'
 import { blockRows, type LoadReport } from '../load.ts'
-import { optionsHashOf, parseLoadProgress, progressCommit } from '../load-progress.ts'
+import { optionsHashOf } from '../load-progress.ts'
 import { LoadSlices } from '../load-slices.ts'
+import type { LoadedFiles } from '../loaded-files.ts'
 import { SyntheticBlock } from './synthetic-block.ts'
 import { type SyntheticField, syntheticFields } from './synthetic-fields.ts'
 
@@ -41,10 +42,8 @@ export interface LoadMatrixOptions extends GeneratedMatrix {
   /** Registers the schema of normalized rows and returns its id; not for a matrix that is refused or complete. */
   readonly registerSchema: (schema: string) => Promise<number>
   readonly writer: TransactionalWriter
-  /** whose offset on partition 0 of the topic keeps the position */
-  readonly group: string
-  /** that offset, read after the writer was opened: nobody else can move it then */
-  readonly committed?: PartitionOffset | undefined
+  /** what the topic was loaded from, read after the writer was opened: nobody else can load then */
+  readonly files: LoadedFiles
   /** the records' time, ms since the epoch */
   readonly nowMs: number
   readonly limits: BatchLimits
@@ -66,12 +65,10 @@ export interface LoadMatrixOptions extends GeneratedMatrix {
  * @throws InterruptedError when the signal fires
  */
 export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport> {
-  const { matrix, fingerprint, spans, writer, signal, topic, partitions, limits, nowMs, seed } = options
+  const { matrix, fingerprint, files, spans, writer, signal, topic, partitions, limits, nowMs, seed } = options
   const startedMs = performance.now()
   const { rows: rowCount } = matrix.shape
-  const files = parseLoadProgress(options.committed?.metadata)
-  const before = files.find(({ file }) => file === fingerprint)
-  const others = files.filter((file) => file !== before)
+  const before = files.find(fingerprint)
   const rowsBefore = before?.rows ?? 0
   const report = (rows: number): LoadReport => ({
     ...stageReport(rows, rows, 0, (performance.now() - startedMs) / 1000),
@@ -102,7 +99,7 @@ export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport
     flush: async () => {
       for (let partition = 0; partition < partitions; partition++) await send(partition)
     },
-    position: (complete) => progressCommit(options, { file: fingerprint, rows, complete, optionsHash }, others),
+    position: (complete) => files.committing({ file: fingerprint, rows, complete, optionsHash }),
     onCommitted: () => options.onProgress?.(rows, rowCount),
   })
   try {

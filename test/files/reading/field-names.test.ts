@@ -31,10 +31,27 @@ suite('the Avro name of a column', () => {
     deepEqual(fieldNames(['a b', 'c', 'a-b', 'a_b', '№', '']), ['a_b_2', 'c', 'a_b_3', 'a_b', '_', '__2'])
   })
 
+  test('is the one that an earlier file gave the column, wherever it stands', () => {
+    const known = new Map([
+      ['gain_', 'gain ($)'],
+      ['gain__2', 'gain (%)'],
+    ])
+    deepEqual(fieldNames(['id', 'gain (%)', 'gain ($)'], known), ['id', 'gain__2', 'gain_'])
+    deepEqual(fieldNames(['gain (€)', 'gain (%)'], known), ['gain__3', 'gain__2'])
+    deepEqual(fieldNames(['gain__2', 'gain_'], known), ['gain__2', 'gain_'], 'an exported file has the names of fields')
+    deepEqual(fieldNames(['gain_', 'gain ($)'], known), ['gain__3', 'gain_'])
+  })
+
   test('the Avro name is unique among the columns', () => {
     const columns = fc.uniqueArray(fc.string({ unit: fc.constantFrom('a', 'b', '_', ' ', '2', 'é', '-') }))
     fc.assert(
-      fc.property(columns, (names) => equal(new Set(fieldNames(names)).size, names.length)),
+      fc.property(columns, columns, (names, earlier) => {
+        const known = new Map(fieldNames(earlier).map((field, i) => [field, earlier[i]]))
+        const fields = fieldNames(names, known)
+        equal(new Set(fields).size, names.length)
+        for (const [i, name] of names.entries())
+          if (earlier.includes(name)) equal(fields[i], fieldNames(earlier)[earlier.indexOf(name)])
+      }),
       { seed: 7 },
     )
   })

@@ -28,7 +28,7 @@ export async function loaded(file: string, spans: Spans, more: Partial<LoadMatri
         return 7
       },
       writer: log,
-      group: 'vgm.rows.load',
+      files: log.files,
       seed: 0,
       nowMs: 1_000,
       limits: { batchBytes: 100_000, compression: 'none' },
