@@ -212,7 +212,7 @@ function likelyHeader(records: readonly CsvRecord[], { numbers, nullTexts }: Dia
   const patterns = numberPatterns({ ...numbers, hasMinusSign: true })
   const number = new RegExp(`^(?:${patterns.number}|${patterns.digits})$`)
   const isTyped = (text: string) => number.test(text) || dateLike.test(text) || truthLike.test(text)
-  const isMissing = (text: string) => missing.test(text.trim()) || nullTexts.includes(text)
+  const isMissing = (text: string) => missing.test(text.trim()) || nullTexts.includes(text.trim())
   if (rows.length === 0) return { header: !first.some(isTyped), doubt: undefined }
   const typed = first.map((_, c) => {
     const values = rows.map((row) => row[c] ?? '').filter((text) => !isMissing(text))

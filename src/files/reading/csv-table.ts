@@ -17,7 +17,7 @@ import {
 } from './csv-text.ts'
 import { checkNumberStyle } from './number-style.ts'
 import { raggedRow, rowError } from './row-errors.ts'
-import { chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
+import { chosenColumns, type FormatTable, nullCells, type TableFileOptions } from './table-options.ts'
 import { openTextSource, type TextSource } from './text-source.ts'
 import { misfitProblem, numberedRows, type TextTable, textStyle, textTable } from './text-table.ts'
 
@@ -243,7 +243,7 @@ function csvParameters(source: TextSource, dialect: CsvDialect, nullTexts: reado
     `compression='${source.compression}', delim=${sqlText(delimiter)}, quote=${sqlText(quote)}, ` +
     `escape=${sqlText(quote)}, ` +
     `max_line_size=${maxLineBytes}, buffer_size=${bufferBytes}, header=${header}, skip=${skipLines}, ` +
-    `nullstr=[${nullTexts.map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
+    `nullstr=[${nullCells(nullTexts).map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
   )
 }
 

@@ -11,7 +11,7 @@ import { checkNumberStyle } from './number-style.ts'
 import { type ParquetColumn, parquetColumns } from './parquet-table.ts'
 import { rowError } from './row-errors.ts'
 import { checkFile } from './table-file.ts'
-import { type ChosenColumn, chosenColumns, type TableFileOptions } from './table-options.ts'
+import { type ChosenColumn, chosenColumns, nullCells, type TableFileOptions } from './table-options.ts'
 import { openTextSource } from './text-source.ts'
 import { textStyle } from './text-table.ts'
 
@@ -89,7 +89,7 @@ async function csvCells(options: FileCellsOptions): Promise<FileCells> {
   } = options
   const source = await openTextSource({ file, encoding, refusesMark: false })
   try {
-    const nulls = new Set(['', ...nullTexts])
+    const nulls = new Set(nullCells(nullTexts))
     const { numbers } = textStyle(options)
     const told = { delimiter, quote, header, skipLines: titleLines, nullTexts: [...nulls], numbers }
     const dialect = await csvDialect(source.head, source.headIsWhole, told)

@@ -87,6 +87,16 @@ export function chosenColumns(names: readonly string[], options: TableFileOption
   return columns.map((column, i) => ({ column, field: fields[i], notNull: notNull.includes(column) }))
 }
 
+/**
+ * The cells of a CSV file that mean null: the empty one, and these texts, also behind a blank, as files with a blank
+ * behind each comma have them.
+ *
+ * @example nullCells(['?']) // ['', '?', ' ?']
+ */
+export function nullCells(nullTexts: readonly string[]): string[] {
+  return ['', ...nullTexts.flatMap((text) => (text === '' ? [] : [text, ` ${text}`]))]
+}
+
 /** How a file is to be read, as a program says it. */
 export type FileReading = Pick<TableFileOptions, 'columns' | 'notNull' | 'format' | 'text'>
 

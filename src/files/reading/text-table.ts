@@ -9,7 +9,7 @@ import { exactDecimal, inexactDecimalRemark } from './decimal-types.ts'
 import { groupMarks, numberPatterns, plainNumbers } from './number-style.ts'
 import { type FileColumn, otherTypeRemark } from './record-schema.ts'
 import { nullFlag } from './remark-texts.ts'
-import type { ChosenColumn, TableFileOptions } from './table-options.ts'
+import { type ChosenColumn, nullCells, type TableFileOptions } from './table-options.ts'
 import { pointRemarks, textRemarks, unitOf } from './text-remarks.ts'
 import { namedType, preferredType, type TextColumn, type TextStyle, type TextType } from './text-types.ts'
 
@@ -211,7 +211,8 @@ async function unusedFlags(
     unused(`--date-format ${shellWord(dateFormat)}`)
   }
   for (const nullText of nullTexts.filter((text) => text !== '')) {
-    const conditions = untouched.texts.map((text) => `${text} = ${sqlText(nullText)}`)
+    const cells = nullCells([nullText]).filter((cell) => cell !== '')
+    const conditions = untouched.texts.map((text) => `${text} IN (${cells.map(sqlText).join(', ')})`)
     if (!(await isAnywhere(untouched.scan, conditions))) unused(`--null ${shellWord(nullText)}`)
   }
   return doubts

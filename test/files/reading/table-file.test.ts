@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { openDatabase } from '../../../src/files/database.ts'
+import { openFileCells } from '../../../src/files/reading/file-cells.ts'
 import { topicRecord } from '../../../src/files/reading/record-schema.ts'
 import { openTableFile, type TableFile } from '../../../src/files/reading/table-file.ts'
 import type { TableFileOptions } from '../../../src/files/reading/table-options.ts'
@@ -94,6 +95,22 @@ suite('a table file', () => {
     match(table.columns[1].remark ?? '', /^text, as in the topic .*; in another data set its values are numbers$/)
     const why = 'has no effect: its columns are text in the topic or another of the files.'
     deepEqual(table.doubts, [`--decimal-mark , ${why}`, `--thousands . ${why}`])
+  })
+
+  test('has nulls behind the blanks that stand behind its commas, and the audit knows them', async (t) => {
+    const file = temporaryFile(t, 'adult.csv', 'age, job, hours\n39, ?, 40\n50, Sales, ?\n38, Sales, 13\n')
+    const text = { nullTexts: ['?'] }
+    const table = await open(t, file, { text })
+    deepEqual(typesOf(table), ['age BIGINT', 'job VARCHAR', 'hours BIGINT'])
+    deepEqual(table.doubts, [])
+    const cells = await openFileCells({ file, dataset: 'rows', text })
+    const rows = []
+    for await (const part of cells.rows()) rows.push(...part.map(({ cells }) => cells))
+    deepEqual(rows, [
+      ['39', null, ' 40'],
+      ['50', ' Sales', null],
+      ['38', ' Sales', ' 13'],
+    ])
   })
 
   test('of JSON may be an array or a value a line', async (t) => {
