@@ -7,6 +7,7 @@ import { DeadLetterMissingError } from '../stages/verify/read-dead-letters.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { positionHistoriesOf } from './group-lag.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { batchSizesFor, requireTopic, topicRanges } from './row-topics.ts'
@@ -101,6 +102,9 @@ async function retry(cluster: ClusterSession, options: RetryDeadLettersOptions):
       const offset = Math.min(Math.max(range.offset, wanted.from), range.endOffset)
       return [{ ...known, offset, endOffset: Math.min(range.endOffset, wanted.to + 1) }]
     })
+    const others = await otherReaders(cluster, dataset, rawTopic)
+    if (others.length > 0)
+      cluster.log.warn({ topic: rawTopic, groups: others }, 'these groups read the topic too: they get the rows again')
     const of = ranges.reduce((sum, { offset, endOffset }) => sum + Math.max(0, endOffset - offset), 0)
     const report = await retryRows({
       reader,
@@ -125,3 +129,10 @@ async function retry(cluster: ClusterSession, options: RetryDeadLettersOptions):
 }
 
 const retryStage: GroupStage = 'retry'
+
+/** Groups of other data sets that read a topic: of their rows, those that are retried are a second time there. */
+async function otherReaders(cluster: ClusterSession, dataset: string, topic: string): Promise<string[]> {
+  const positions = await positionHistoriesOf(cluster)
+  const groups = new Set(positions.filter((each) => each.topic === topic).map(({ group }) => group))
+  return [...groups].filter((group) => group.endsWith('.normalize') && group !== groupName(dataset, 'normalize')).sort()
+}

@@ -8,6 +8,7 @@ import { valueSubject } from '../../src/config/names.ts'
 import { exportDeadLetters, listDeadLetters, readDeadLetter } from '../../src/pipeline/browse-dead-letters.ts'
 import { retryDeadLetters } from '../../src/pipeline/retry-dead-letters.ts'
 import { mismatches, verifyDataset } from '../../src/pipeline/verify-dataset.ts'
+import { uniqueName } from '../cluster/shared-cluster.ts'
 import { temporaryFolder } from '../commands/run-command.ts'
 import { exampleContent } from '../model/example-model.ts'
 import { framed, type NewRow, TestPipeline } from './test-pipeline.ts'
@@ -169,6 +170,22 @@ suite('dead letters that are listed, exported and retried', () => {
     await retryDeadLetters(cluster, of)
     await again()
     deepEqual(await audit(), { rows: 72, deadLetters: 14, pending: 0 })
+  })
+
+  test('warns of other data sets that read the topic, and get the rows again', async (t) => {
+    const { pipeline, cluster, of } = await openShop(t)
+    const warned: unknown[] = []
+    const log = { ...cluster.log, warn: (fields: unknown) => warned.push(fields) } as unknown as typeof cluster.log
+    await retryDeadLetters({ ...cluster, log }, { ...of, codes: ['VGM_ROW_NON_FINITE'] })
+    deepEqual(warned, [])
+    const topic = pipeline.topics.raw
+    const other = `vgm.${uniqueName('other')}.normalize`
+    const writer = await cluster.rows.openWriter(uniqueName('other'), 'none')
+    await writer.begin()
+    await writer.commit({ group: other, offsets: [{ topic, partition: 0, offset: 60 }] })
+    await writer.close()
+    await retryDeadLetters({ ...cluster, log }, of)
+    deepEqual(warned, [{ topic, groups: [other] }])
   })
 
   test('refuses a topic that is not there, and two ranges of one partition', async (t) => {
