@@ -368,6 +368,7 @@ async function loadTable(
       times,
       limits: { batchBytes, compression },
       badRowsFile: badRows,
+      onDoubt: (text) => cluster.log.warn({ topic, file: options.file }, text),
       signal: cluster.signal,
       onProgress: run.moved,
     })

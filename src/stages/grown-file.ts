@@ -38,6 +38,34 @@ export async function progressOfShorter(grown: GrownFile, layoutHash: string): P
   return found.progress
 }
 
+/** Fewer rows that are alike may be so by chance. */
+const tellingRows = 10
+
+/**
+ * The file that was loaded before, and has the same first rows as this one: the table was exported anew, in another
+ * form or compressed, or was changed farther on. The one with the most rows, of several.
+ *
+ * @param firstRows `TableFile.firstRows` of the file as it is now
+ */
+export function sameBeginning({ files, beside }: GrownFile, firstRows: readonly string[]): FileProgress | undefined {
+  let found: FileProgress | undefined
+  for (const each of files.all) {
+    const count = Math.min(each.rows, firstRows.length)
+    if (!each.complete || count < tellingRows || beside?.has(each.file)) continue
+    if (each.firstRows === firstRows[count - 1] && each.rows > (found?.rows ?? 0)) found = each
+  }
+  return found
+}
+
+/** @example 'its first 1,000 rows are those of a file that was loaded before (3,000 rows): ...' */
+export function doubledText({ rows }: FileProgress, firstRows: readonly string[]): string {
+  const count = countText(Math.min(rows, firstRows.length))
+  return (
+    `its first ${count} rows are those of a file that was loaded before (${countText(rows)} rows): they are loaded ` +
+    'a second time'
+  )
+}
+
 async function refuseUnclear(
   { table: { file }, topic }: GrownFile,
   { rows }: FileProgress,

@@ -12,6 +12,8 @@ export interface FileProgress {
   readonly optionsHash?: string | undefined
   /** by which the file is known again when it has grown; unknown of what was written before it was kept */
   readonly growth?: GrowthMarks | undefined
+  /** the last of `TableFile.firstRows`; unknown likewise */
+  readonly firstRows?: string | undefined
 }
 
 /** What of a file stays the same when rows are appended. */
@@ -42,6 +44,7 @@ export function parseLoadProgress(metadata: string | undefined): FileProgress[] 
       complete: complete === 1,
       optionsHash,
       growth: growthOf(marks),
+      firstRows: typeof marks[3] === 'string' ? marks[3] : undefined,
     }))
   } catch {
     return []
@@ -51,8 +54,9 @@ export function parseLoadProgress(metadata: string | undefined): FileProgress[] 
 /** The reverse: as many files as the broker has room for, about 40. */
 export function formatLoadProgress(files: Iterable<FileProgress>): string {
   let text = ''
-  for (const { file, rows, complete, optionsHash, growth } of files) {
-    const marks = growth === undefined ? [] : [growth.size, growth.head, growth.layoutHash]
+  for (const { file, rows, complete, optionsHash, growth, firstRows } of files) {
+    const of = firstRows === undefined ? [] : [firstRows]
+    const marks = growth === undefined ? [] : [growth.size, growth.head, growth.layoutHash, ...of]
     const options = optionsHash === undefined ? [] : [optionsHash, ...marks]
     const entry = JSON.stringify([file, rows, complete ? 1 : 0, ...options])
     if (text.length + entry.length + 3 > maxMetadataBytes) break

@@ -7,7 +7,7 @@ import type { RowTimes } from '../files/reading/row-times.ts'
 import type { RowChunk, TableFile } from '../files/reading/table-file.ts'
 import type { BatchLimits, TransactionalWriter } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { progressOfShorter } from './grown-file.ts'
+import { doubledText, progressOfShorter, sameBeginning } from './grown-file.ts'
 import { type FileProgress, type GrowthMarks, optionsHashOf } from './load-progress.ts'
 import { LoadSlices } from './load-slices.ts'
 import type { LoadedFiles } from './loaded-files.ts'
@@ -35,6 +35,8 @@ export interface LoadOptions {
   readonly limits: BatchLimits
   /** rows after which a transaction ends, if not by time */
   readonly sliceRows?: number
+  /** what may be wrong with the load: a sentence without the full stop */
+  readonly onDoubt?: ((text: string) => void) | undefined
   /** where rows go that cannot be read; the table must have been opened with `collectBadRows` */
   readonly badRowsFile?: string | undefined
   readonly signal: AbortSignal
@@ -79,6 +81,9 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const growth: GrowthMarks = { size: table.size, head: table.head, layoutHash: hashOptions(options, table.layout) }
   const shorter = same === undefined ? await progressOfShorter(options, growth.layoutHash) : undefined
   const rowsBefore = (same ?? shorter)?.rows ?? 0
+  const firstRows = await table.firstRows()
+  const alike = rowsBefore === 0 ? sameBeginning(options, firstRows) : undefined
+  if (alike !== undefined) options.onDoubt?.(doubledText(alike, firstRows))
   // The shorter file may come again: if its load is over, it stays known.
   const replaced = shorter?.complete ? undefined : shorter
   const schemaId = await options.registerSchema()
@@ -91,7 +96,10 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     sliceRows,
     flush: () => target.flush(),
     position: (complete) =>
-      files.committing({ file: table.fingerprint, rows, complete, optionsHash, growth }, replaced),
+      files.committing(
+        { file: table.fingerprint, rows, complete, optionsHash, growth, firstRows: firstRows.at(-1) },
+        replaced,
+      ),
     onCommitted: () => options.onProgress?.(rows, table.rowCount),
   })
   try {

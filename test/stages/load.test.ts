@@ -285,6 +285,36 @@ suite('stage load', () => {
       }
     })
 
+    test('is doubted in other forms, whose first rows are those of a file that was loaded', async (t) => {
+      const database = await openDatabase()
+      t.after(() => database.close())
+      const folder = temporaryFolder(t)
+      const form = async (name: string, rows: number) => {
+        const file = join(folder, name)
+        await database.connection.run(
+          `COPY (SELECT i, i / 4 AS x, 'name ' || i AS s FROM range(${rows}) t(i)) TO '${file}'` +
+            (name.endsWith('.json') ? ' (FORMAT json, ARRAY true)' : ''),
+        )
+        return file
+      }
+      const log = new MemoryLog()
+      await loadFile(await form('a.csv', 3_000), log)
+      for (const [name, rows] of [
+        ['b.csv.gz', 3_005],
+        ['c.parquet', 3_010],
+        ['d.json', 3_015],
+      ] as const) {
+        const doubts: string[] = []
+        const { report } = await loadFile(await form(name, rows), log, { onDoubt: (text) => doubts.push(text) })
+        equal(report.rowsOut, rows)
+        match(doubts.join(), /^its first 1,000 rows are those of a file that was loaded before \(3,0\d\d rows\)/, name)
+      }
+      const doubts: string[] = []
+      const other = temporaryFile(t, 'e.csv', `i,x,s\n${'7,1.5,u\n'.repeat(2_000)}`)
+      await loadFile(other, log, { onDoubt: (text) => doubts.push(text) })
+      deepEqual(doubts, [])
+    })
+
     test('is no file that is loaded beside it', async (t) => {
       const log = new MemoryLog()
       const first = temporaryFile(t, 'a.csv', 'i,s\n1,a\n')

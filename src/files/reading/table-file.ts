@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { type DuckDBConnection, type DuckDBDataChunk, ResultReturnType } from '@duckdb/node-api'
 import { InterruptedError, UsageError } from '../../errors.ts'
@@ -48,6 +49,11 @@ export interface TableFile extends TableFacts {
    * @throws FileColumnError, UsageError
    */
   rowTimes(column: string, defaultMs: number | undefined): Promise<RowTimes>
+  /**
+   * What tells the file's first rows from those of others, whatever the format: a text for the first row, one for the
+   * first two and so on, for 1,000 rows or 100,000 values.
+   */
+  firstRows(): Promise<string[]>
   /** Writes the rows that cannot be read to a CSV file, why and where from; returns how many. */
   writeRejected(file: string): Promise<number>
   close(): Promise<void>
@@ -117,6 +123,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
           throw rowError(file, thrown)
         }
       },
+      firstRows: () => firstRows(connection, table),
       writeRejected: (target) => table.writeRejected?.(target) ?? Promise.resolve(0),
       async close() {
         database.close()
@@ -200,6 +207,17 @@ export async function checkFile(file: string): Promise<void> {
   }
   if (!facts.isFile()) throw new FileUnreadableError(file, 'it is a pipe or a device', readTwice)
   if (facts.size === 0) throw new NoRowsError(file, 'it is empty', 'Name a CSV, Parquet or JSON file')
+}
+
+const mostFirstRows = 1_000
+const mostFirstValues = 100_000
+
+async function firstRows(connection: DuckDBConnection, { rows, columns }: FormatTable): Promise<string[]> {
+  const limit = Math.min(mostFirstRows, Math.ceil(mostFirstValues / columns.length))
+  const values = columns.map(({ value }) => `CAST(${value} AS VARCHAR)`)
+  const reader = await connection.runAndReadAll(`SELECT [${values.join(', ')}] FROM ${rows} LIMIT ${limit}`)
+  const hash = createHash('sha256').update(JSON.stringify(columns.map(({ field }) => field)))
+  return reader.getRowsJson().map((row) => hash.update(JSON.stringify(row)).copy().digest('base64url').slice(0, 8))
 }
 
 /**
