@@ -291,6 +291,10 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       object({
         tombstones,
         skipped: of(integer, 'rows that could not be read'),
+        'renamed?': of(
+          list(object({ column: text, name: of(text, 'in the file') })),
+          'columns of a Parquet file that do not have their own name, because another one differs from it only in case',
+        ),
         'otherVersions?': of(integer, 'of --as: rows of other versions of the model than --model'),
         'matrix?': of(
           object({

@@ -6,10 +6,21 @@ import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 
 /** What was written, and what the topic holds besides. */
 export function exportText(report: ExportReport, file: string): string {
-  const { tombstones, skipped } = report
+  const { tombstones, skipped, renamed = [] } = report
   const nulls = tombstones > 0 ? `; ${tombstonesText(tombstones)} not in it` : ''
   const unread = skipped > 0 ? `; ${counted(skipped, 'row')} that could not be read left out` : ''
-  return stageText(report, file) + nulls + unread
+  return stageText(report, file) + nulls + unread + renamedText(renamed)
+}
+
+/** Normalized rows have two columns for each of a model, and a topic may have thousands. */
+const shownNames = 6
+
+function renamedText(renamed: NonNullable<ExportReport['renamed']>): string {
+  if (renamed.length === 0) return ''
+  const names = renamed.slice(0, shownNames).map(({ column, name }) => `${column} is ${name}`)
+  const more = renamed.length > shownNames ? [`${countText(renamed.length - shownNames)} more`] : []
+  const what = `${counted(renamed.length, 'column')} renamed: ${[...names, ...more].join(', ')}`
+  return `; ${what} (Parquet is written without names that differ only in case, CSV with them)`
 }
 
 function tombstonesText(count: number): string {

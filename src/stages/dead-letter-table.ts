@@ -52,8 +52,8 @@ export class DeadLetterTable {
     this.rows++
   }
 
-  finish(): Promise<void> {
-    return this.#writer.finish()
+  async finish(): Promise<void> {
+    await this.#writer.finish()
   }
 
   discard(): Promise<void> {

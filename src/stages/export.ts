@@ -5,7 +5,7 @@ import { type PipelineError, UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { readRecord } from '../files/writing/avro-reader.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/writing/table-columns.ts'
-import { openTableWriter, type TableWriter } from '../files/writing/table-writer.ts'
+import { openTableWriter, type RenamedColumn, type TableWriter } from '../files/writing/table-writer.ts'
 import type { FetchedPartition, LogReader, OffsetRange, SchemaSource } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { MalformedSchemaError } from '../rows/schema-error.ts'
@@ -49,6 +49,8 @@ export interface ExportReport extends StageReport {
   readonly tombstones: number
   /** rows that could not be read */
   readonly skipped: number
+  /** columns of a Parquet file that do not have their own name, because another one differs from it only in case */
+  readonly renamed?: readonly RenamedColumn[]
 }
 
 /** The topic's rows have a column that `--key` or `--position` would add: one of the two would be lost. */
@@ -96,9 +98,14 @@ export async function exportRows(options: ExportOptions): Promise<ExportReport> 
     if (written === 0 && firstSkipped !== undefined) throw nothingReadable(ranges[0].topic, skipped, firstSkipped)
     if (written + skipped === 0 && tombstones > 0)
       throw new UsageError(onlyTombstones(ranges[0].topic, tombstones), 'Read a topic that has rows')
-    await table.finish()
+    const renamed = await table.finish()
     const seconds = (performance.now() - startedMs) / 1000
-    return { ...stageReport(written + tombstones + skipped, written, 0, seconds), tombstones, skipped }
+    return {
+      ...stageReport(written + tombstones + skipped, written, 0, seconds),
+      tombstones,
+      skipped,
+      ...(renamed.length > 0 && { renamed }),
+    }
   } finally {
     await table.discard()
   }

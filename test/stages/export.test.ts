@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,9 @@ import { suite, type TestContext, test } from 'node:test'
 import avro from 'avsc'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { openDatabase } from '../../src/files/database.ts'
+import { openTableFile } from '../../src/files/reading/table-file.ts'
 import { openTableWriter } from '../../src/files/writing/table-writer.ts'
+import { exportText } from '../../src/reports/export-text.ts'
 import { type ExportOptions, exportRows } from '../../src/stages/export.ts'
 import { exactLong, MemoryLog } from '../files/memory-log.ts'
 import { temporaryFolder } from '../files/temporary-folder.ts'
@@ -226,6 +228,47 @@ suite('stage export', () => {
       [true, 2n ** 62n, 0.5, '2022-01-08', 1234n, '23:59:59.999', 'down', 'up', 'abc', '00FF', '[1,2]'],
       [true, -(2n ** 62n), null, '2022-01-08', 1234n, '23:59:59.999', 'down', null, 'abc', '00FF', '[1,2]'],
     ])
+  })
+
+  const lettersOfBothCases = {
+    type: 'record',
+    name: 'R',
+    fields: [
+      { name: 'T', type: modeValue },
+      { name: 't', type: 'io.vgmstream.ModeValue' },
+      { name: 'id', type: 'string' },
+      { name: 't_mode_1', type: 'int' },
+      { name: 'ID', type: 'long' },
+    ],
+  }
+  const rowOfBothCases = { T: { value: 1.5, mode: 0 }, t: { value: 300, mode: 1 }, id: 'a,b', t_mode_1: 7, ID: 8n }
+
+  test('writes names that differ only in case to CSV, and a load reads them', async (t) => {
+    const log = await topic([[1, lettersOfBothCases, [[rowOfBothCases], []]]])
+    const { file, report } = await exported(t, log, { 1: lettersOfBothCases }, { format: 'csv' })
+    equal(readFileSync(file, 'utf8'), 'T_value,T_mode,t_value,t_mode,id,t_mode_1,ID\n1.5,0,300.0,1,"a,b",7,8\n')
+    equal(report.renamed, undefined)
+    const table = await openTableFile({ file, dataset: 'rows' })
+    t.after(() => table.close())
+    deepEqual(
+      table.columns.map(({ field }) => field),
+      ['T_value', 'T_mode', 't_value', 't_mode', 'id', 't_mode_1', 'ID'],
+    )
+  })
+
+  test('says which columns of a Parquet file are renamed, as their names differ from others only in case', async (t) => {
+    const log = await topic([[1, lettersOfBothCases, [[rowOfBothCases], []]]])
+    const { file, report } = await exported(t, log, { 1: lettersOfBothCases })
+    equal(
+      (await readBack(t, file)).types,
+      'T_value DOUBLE, T_mode INTEGER, t_value_1 DOUBLE, t_mode_2 INTEGER, id VARCHAR, t_mode_1 INTEGER, ID_1 BIGINT',
+    )
+    deepEqual(report.renamed, [
+      { column: 't_value', name: 't_value_1' },
+      { column: 't_mode', name: 't_mode_2' },
+      { column: 'ID', name: 'ID_1' },
+    ])
+    match(exportText(report, file), /; 3 columns renamed: t_value is t_value_1, t_mode is t_mode_2, ID is ID_1 \(/)
   })
 
   test('puts rows of several schemas into one table, and passes over tombstones', async (t) => {

@@ -19,6 +19,13 @@ export interface TableWriterOptions extends DatabaseOptions {
   readonly csvSafe?: boolean
 }
 
+/** A column whose name the file cannot have beside those of the others. */
+export interface RenamedColumn {
+  readonly column: string
+  /** in the file */
+  readonly name: string
+}
+
 /** A table that is being written; rows stay in the order in which they were appended. */
 export interface TableWriter {
   /** The columns so far. */
@@ -36,8 +43,8 @@ export interface TableWriter {
   addColumns(columns: readonly TableColumn[]): Promise<Int32Array>
   /** Counts the row that was just filled in; appends a chunk that is full. */
   endRow(): void
-  /** Writes the file and takes its temporary folder away. */
-  finish(): Promise<void>
+  /** Writes the file and takes its temporary folder away; returns the columns that have another name in it. */
+  finish(): Promise<RenamedColumn[]>
   /** Gives up: nothing remains. Also after `finish`, where it does nothing. */
   discard(): Promise<void>
 }
@@ -147,11 +154,13 @@ function tableIn(
         append()
         appender?.closeSync()
         appender = undefined
-        const list = columns.map(({ name, type }, i) => `${sqlValue(`c${i}`, type)} AS ${sqlName(name)}`).join(', ')
-        const settings = format === 'csv' ? 'FORMAT csv, HEADER true' : 'FORMAT parquet, COMPRESSION zstd'
         const written = join(folder.path, 'rows.out')
-        await connection.run(`COPY (SELECT ${list} FROM exported) TO ${sqlText(written)} (${settings})`)
+        const values = columns.map(({ type }, i) => sqlValue(`c${i}`, type))
+        const names = format === 'csv' ? columns.map(({ name }) => name) : namesBesideCase(columns)
+        const [query, settings] = format === 'csv' ? csvCopy(names, values) : parquetCopy(names, values)
+        await connection.run(`COPY (${query}) TO ${sqlText(written)} (${settings})`)
         await folder.publish(written)
+        return columns.flatMap(({ name }, i) => (name === names[i] ? [] : [{ column: name, name: names[i] }]))
       } catch (cause) {
         throw unwritable(cause)
       } finally {
@@ -160,6 +169,41 @@ function tableIn(
     },
     discard: close,
   }
+}
+
+/**
+ * The rows of a CSV file and DuckDB's settings for it. The header is a row: as names of the query's columns "a" and "A"
+ * would not both be kept.
+ */
+function csvCopy(names: readonly string[], values: readonly string[]): readonly [query: string, settings: string] {
+  const cells = values.map((value) => `CAST(${value} AS VARCHAR)`)
+  const query = `SELECT ${names.map(sqlText).join(', ')} UNION ALL SELECT ${cells.join(', ')} FROM exported`
+  return [query, 'FORMAT csv, HEADER false']
+}
+
+function parquetCopy(names: readonly string[], values: readonly string[]): readonly [query: string, settings: string] {
+  const cells = values.map((value, i) => `${value} AS ${sqlName(names[i])}`)
+  return [`SELECT ${cells.join(', ')} FROM exported`, 'FORMAT parquet, COMPRESSION zstd']
+}
+
+/**
+ * The columns' names, of which no two differ only in case: DuckDB's Parquet writer would rename one without a word
+ * (1.5.6). The first one keeps its name, the others get a number behind.
+ *
+ * @example namesBesideCase([{ name: 'T', type: 'INTEGER' }, { name: 't', type: 'INTEGER' }]) // ['T', 't_1']
+ */
+function namesBesideCase(columns: readonly TableColumn[]): string[] {
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()))
+  const seen = new Set<string>()
+  return columns.map(({ name }) => {
+    const isFirst = !seen.has(name.toLowerCase())
+    seen.add(name.toLowerCase())
+    if (isFirst) return name
+    let n = 1
+    while (taken.has(`${name}_${n}`.toLowerCase())) n++
+    taken.add(`${name}_${n}`.toLowerCase())
+    return `${name}_${n}`
+  })
 }
 
 const plainValue = (name: string): string => name
