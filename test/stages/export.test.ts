@@ -10,6 +10,7 @@ import { openTableFile } from '../../src/files/reading/table-file.ts'
 import { openTableWriter } from '../../src/files/writing/table-writer.ts'
 import { exportText } from '../../src/reports/export-text.ts'
 import { type ExportOptions, exportRows } from '../../src/stages/export.ts'
+import { loadedRows } from '../files/loaded-rows.ts'
 import { exactLong, MemoryLog } from '../files/memory-log.ts'
 import { temporaryFolder } from '../files/temporary-folder.ts'
 
@@ -270,6 +271,24 @@ suite('stage export', () => {
     ])
     match(exportText(report, file), /; 3 columns renamed: t_value is t_value_1, t_mode is t_mode_2, ID is ID_1 \(/)
   })
+
+  for (const [type, value, empty] of [
+    ['double', 1.5, null],
+    ['string', 'x', ''],
+  ] as const) {
+    test(`leaves no line empty in a CSV file of one column, of type ${type}`, async (t) => {
+      const schema = { type: 'record', name: 'R', fields: [{ name: 'v', type: ['null', type] }] }
+      const rows = [value, null, empty].map((v) => ({ v }))
+      const log = await topic([[1, schema, [rows, []]]])
+      const { file } = await exported(t, log, { 1: schema }, { format: 'csv' })
+      equal(readFileSync(file, 'utf8'), `v\n${value}\n""\n""\n`)
+      const loaded = await loadedRows(file)
+      deepEqual(
+        loaded.rows.map(({ v }) => v),
+        [value, null, null],
+      )
+    })
+  }
 
   test('puts rows of several schemas into one table, and passes over tombstones', async (t) => {
     const first = {

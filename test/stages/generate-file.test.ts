@@ -102,6 +102,12 @@ suite('generate into a file', () => {
     })
   }
 
+  test('csv: null in the only column is no empty line, which pandas and R pass over', async (t) => {
+    const one = parseRowSpec('x:int=normal(0,9)|null(0.5)')
+    const text = String(await generated(join(temporaryFolder(t), 'rows.csv'), { spec: one, rows: 100 }))
+    deepEqual(text.split('\n').slice(0, -1), ['x', ...drawn(one, 100)[0].map((x) => (x === null ? '""' : String(x)))])
+  })
+
   test('Parquet says which columns have no null, and loads as Avro without branches', async (t) => {
     const file = join(temporaryFolder(t), 'rows.parquet')
     await generated(file)

@@ -20,7 +20,8 @@ export function csvHeader(names: readonly string[]): string {
 }
 
 /**
- * Writes the first `rows` rows from `at` on, null as nothing, and returns the position after them.
+ * Writes the first `rows` rows from `at` on, null as nothing, and returns the position after them. Where there is one
+ * column null is "": pandas and R pass over an empty line.
  *
  * @param out has room for `rows` times `maxCsvRowBytes`
  */
@@ -32,6 +33,10 @@ export function writeCsvRows(columns: readonly CsvColumn[], rows: number, out: T
     for (let c = 0; c <= last; c++) {
       const value = values[c][row]
       if (!Number.isNaN(value)) at = writers[c](out, at, value)
+      else if (last === 0) {
+        out.bytes[at++] = quote
+        out.bytes[at++] = quote
+      }
       out.bytes[at++] = c < last ? comma : newLine
     }
   }
@@ -39,6 +44,7 @@ export function writeCsvRows(columns: readonly CsvColumn[], rows: number, out: T
 }
 
 const comma = 44
+const quote = 34
 const newLine = 10
 
 function numberWriter({ type, decimals }: CsvColumn): (out: TextBuffer, at: number, value: number) => number {

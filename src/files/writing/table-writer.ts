@@ -177,6 +177,8 @@ function tableIn(
  */
 function csvCopy(names: readonly string[], values: readonly string[]): readonly [query: string, settings: string] {
   const cells = values.map((value) => `CAST(${value} AS VARCHAR)`)
+  // pandas and R pass over an empty line, and the row would be lost to them: an empty text is written as "".
+  if (cells.length === 1) cells[0] = `coalesce(${cells[0]}, '')`
   const query = `SELECT ${names.map(sqlText).join(', ')} UNION ALL SELECT ${cells.join(', ')} FROM exported`
   return [query, 'FORMAT csv, HEADER false']
 }
