@@ -1,5 +1,6 @@
 import { shellWord } from '../shell-word.ts'
 import { mostly } from './column-survey.ts'
+import { numberPatterns } from './number-style.ts'
 import { nullAdvice, type RemarkOptions, textsAmong } from './remark-texts.ts'
 import { certainDatePattern, formatPattern, type TextColumn } from './text-types.ts'
 
@@ -57,7 +58,7 @@ const candidates = [...new Set(toldFormats)].flatMap((date) =>
  * @param rows SQL: those that are looked at
  */
 export async function dateRemark(
-  { connection, style: { dateFormat }, nullTexts }: RemarkOptions,
+  { connection, style: { numbers, dateFormat }, nullTexts }: RemarkOptions,
   { text }: TextColumn,
   rows: string,
 ): Promise<string | undefined> {
@@ -70,8 +71,11 @@ export async function dateRemark(
   if (dates.length === 0) return undefined
   const fitting = candidates.filter(({ test }) => areMost(test)).map(({ format }) => format)
   const areCertain = areMost(whole(certainDatePattern)) || (dateFormat !== undefined && fitting.includes(dateFormat))
+  const { number, zero } = numberPatterns(numbers)
+  // A zero stands for no date more often than it is one.
+  const formOf = (other: string) => (whole(number).test(other) && !whole(zero).test(other) ? numbersForm : undefined)
   if (areCertain && others.length > 0) {
-    return textsAmong('dates', dates.length, texts.length, [...new Set(others)].slice(0, 10), nullTexts)
+    return textsAmong('dates', dates.length, texts.length, [...new Set(others)].slice(0, 10), formOf, nullTexts)
   }
   if (dateFormat !== undefined) {
     return (
@@ -89,6 +93,8 @@ export async function dateRemark(
   const what = flags.length === 1 ? 'its values look like dates' : 'its dates are ambiguous'
   return `${what}: add --date-format ${flags.join(' or ')}${others.length > 0 ? nullAdvice : ''}`
 }
+
+const numbersForm = 'are numbers: write them as dates in the file'
 
 function whole(pattern: string): RegExp {
   return new RegExp(`^(?:${pattern})$`)

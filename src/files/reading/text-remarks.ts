@@ -5,86 +5,28 @@ import { sqlText } from '../sql-literals.ts'
 import { countColumns, countWhere } from './column-counts.ts'
 import { mostly, type SurveyedColumn } from './column-survey.ts'
 import { dateRemark, looseDatePattern } from './date-remarks.ts'
-import {
-  blanks,
-  looseNumberPattern,
-  type NumberStyle,
-  numberPatterns,
-  phonePattern,
-  plainNumbers,
-} from './number-style.ts'
+import { looseNumberPattern, type NumberStyle, numberPatterns, phonePattern } from './number-style.ts'
 import { missingTexts, nullAdvice, type RemarkOptions, textsAmong } from './remark-texts.ts'
+import {
+  bookkeptForm,
+  bookkeptNegative,
+  digitGroups,
+  formAmongNumbers,
+  groupStyles,
+  knownUnits,
+  numberStyles,
+  otherForms,
+} from './text-forms.ts'
 import { longType, type TextColumn } from './text-types.ts'
 
 /** Rows at the beginning that are looked at: a remark is advice, and decides nothing. */
 const remarkRows = 20_480
 
-/** None of a single letter: those are parts of identifiers more often than units. */
-const knownUnits = [
-  ...['%', '$', '€', '£', '¥', '₹', '₽', '₩', 'US$', 'R$', 'USD', 'EUR', 'GBP', 'CHF', 'JPY', 'kr', 'zł', 'pct'],
-  ...['km', 'cm', 'mm', 'mi', 'ft', 'kg', 'mg', 'lb', 'lbs', 'oz', 'ml', 'min', 'sec', 'ms', 'hrs', 'km/h', 'mph'],
-  ...['°', '°C', '°F', 'kW', 'kWh', 'MW', 'MWh', 'KB', 'kB', 'MB', 'GB', 'TB', 'Hz', 'MHz', 'GHz', 'ppm', 'hPa'],
-]
 const groupNames: Readonly<Record<string, string>> = { ',': 'commas', '.': 'points', "'": 'apostrophes', ' ': 'blanks' }
-
-/** How people write numbers, the most usual way first. */
-const groupStyles: readonly NumberStyle[] = [
-  plainNumbers,
-  { decimalMark: ',' },
-  { decimalMark: '.', thousands: ',' },
-  { decimalMark: ',', thousands: '.' },
-  { decimalMark: '.', thousands: "'" },
-  { decimalMark: '.', thousands: ' ' },
-  { decimalMark: ',', thousands: ' ' },
-]
-const numberStyles: readonly NumberStyle[] = [
-  ...groupStyles,
-  ...groupStyles.map((style) => ({ ...style, units: knownUnits })),
-]
 
 /** What a value has that a remark is about: a digit, or the beginning of a spreadsheet's formula. */
 const telling = '[0-9]|^="'
 const missing = `(${missingTexts.map(sqlText).join(', ')})`
-
-/** Numbers of bookkeepers, negative ones in brackets or with the sign behind. */
-const digitGroups = '[^0-9a-zA-Z()-]{0,2}[0-9]+([.,][0-9]+)*'
-const bookkeptNegative = `\\(${digitGroups}\\)|${digitGroups}-`
-const bookkeptRemark =
-  'its values are numbers in a form that no flag reads, as (1.50) or 1.50-: change them in the file'
-
-const anyBlanks = `[ \\t${blanks}]*`
-const anyNumber = '[+-]?[0-9]+([.,][0-9]+)*'
-
-/** Forms of texts that mean more than a text, by regular expression, and what is said of them. */
-const otherForms: readonly (readonly [pattern: string, remark: string])[] = [
-  [
-    '[0-9]{1,3}:[0-5][0-9]',
-    'its values look like times: write times of day as 08:30:00 in the file, and how long something takes as a number',
-  ],
-  ['[+-]?0[xX][0-9a-fA-F]+', 'its values look like hexadecimal numbers: write them in decimal digits in the file'],
-  [
-    '[+-]?(0|[1-9][0-9]{0,2}(_[0-9]{3})*)([.][0-9]*)?',
-    'its values are numbers with underscores between thousands: add --thousands _',
-  ],
-  [
-    '[+-]?([0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]{1,2},[0-9]{3}|[0-9]{1,3})([.][0-9]*)?',
-    'its values are numbers with commas in front of groups of two digits, as in India: take the commas out of the file',
-  ],
-  ['="[^"]*"', 'its values are formulas of a spreadsheet, as ="007": write them without = in the file'],
-  [`'[+-]?[0-9]*[.,]?[0-9]+'`, `its values are numbers between apostrophes: add --quote "'"`],
-  [
-    '[+-]?([0-9]+[.][0-9]*|[.][0-9]+)[dD][+-]?[0-9]+',
-    'its values are numbers with the exponent D of Fortran: write E in the file',
-  ],
-  [
-    `[ \\t]*[${blanks}]${anyBlanks}${anyNumber}${anyBlanks}|${anyBlanks}${anyNumber}[ \\t]*[${blanks}]${anyBlanks}`,
-    'its values are numbers with no-break spaces around them: remove these in the file',
-  ],
-  [
-    '\\[?[0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}( [+-][0-9]{4})?\\]?',
-    'its values look like dates of a web log: write them as 2024-12-31 23:59:00+00:00 in the file',
-  ],
-]
 
 /**
  * Says of text columns what would make them numbers or dates, where their values look like that: a column that is text
@@ -220,10 +162,10 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
   }
   if (shape < 0 && numbers < mostly * present) {
     const form = forms.findIndex((count) => count >= mostly * present)
-    if (form >= 0) return otherForms[form][1] + (absent > 0 ? nullAdvice : '')
+    if (form >= 0) return `its values ${otherForms[form][1]}${absent > 0 ? nullAdvice : ''}`
   }
+  if (negative > 0 && bookkept >= mostly * present) return `its values ${bookkeptForm}`
   if (numbers > values / 2 || shape >= 0) return numbersAmongTexts(options, rows, surveyed)
-  if (negative > 0 && bookkept >= mostly * present) return bookkeptRemark
   return dates > present / 2 ? dateRemark(options, column, rows) : undefined
 }
 
@@ -290,7 +232,7 @@ async function unitsOf(connection: DuckDBConnection, rows: string, text: string,
 async function numbersAmongTexts(
   { connection, style, nullTexts }: RemarkOptions,
   rows: string,
-  { column: { text }, numbers, values }: SurveyedColumn,
+  { column: { column, text }, numbers, values }: SurveyedColumn,
 ): Promise<string> {
   const isNumber = fullMatch(text, numberPatterns({ ...style.numbers, hasMinusSign: true }).number)
   const others = await connection.runAndReadAll(
@@ -305,7 +247,7 @@ async function numbersAmongTexts(
       'the others too large, too small or too exact for one'
     )
   }
-  return textsAmong('numbers', numbers, values, examples, nullTexts)
+  return textsAmong('numbers', numbers, values, examples, (other) => formAmongNumbers(other, column), nullTexts)
 }
 
 function fullMatch(text: string, pattern: string): string {

@@ -10,6 +10,7 @@ import { groupMarks, numberPatterns, plainNumbers } from './number-style.ts'
 import { type FileColumn, otherTypeRemark } from './record-schema.ts'
 import { nullFlag } from './remark-texts.ts'
 import { type ChosenColumn, nullCells, type TableFileOptions } from './table-options.ts'
+import { formAmongNumbers } from './text-forms.ts'
 import { pointRemarks, textRemarks, unitOf } from './text-remarks.ts'
 import { namedType, preferredType, type TextColumn, type TextStyle, type TextType } from './text-types.ts'
 
@@ -282,7 +283,7 @@ export function misfitProblem(text: string, { what }: TextType): string {
 }
 
 function misfitFix(
-  { column: { column, jsonType } }: SurveyedColumn,
+  { column: { column, jsonType }, type: { sqlType } }: SurveyedColumn,
   misfit: string,
   { text: { nullTexts = [], numbers = plainNumbers } = {} }: TableFileOptions,
 ): string {
@@ -298,6 +299,9 @@ function misfitFix(
     misfit.includes(thousands) && new RegExp(`^(${numberPatterns({ ...numbers, thousands }).number})$`).test(misfit)
   if (numbers.thousands === undefined && isGrouped)
     return `Add --thousands ${thousands} if that stands between thousands, or ${asText}${collect}`
+  const isOtherText = numberTypes.test(sqlType) && !new RegExp(`^(${numberPatterns(numbers).number})$`).test(misfit)
+  const form = isOtherText ? formAmongNumbers(misfit, column) : undefined
+  if (form !== undefined) return `Such values ${form}; or ${asText}${collect}`
   return `Correct the row, name the text that means null with --null, or ${asText}${collect}`
 }
 

@@ -475,7 +475,56 @@ const cases: readonly Case[] = [
       'v,k',
       range(60, (i) => [['inf', '-inf', 'nan', i, i, i][i % 6], i]),
     ),
-    remarks: { v: /--null=-inf,inf,nan takes such texts for null/ },
+    remarks: { v: /"nan": --null nan takes such a text for null; others, as "-inf", "inf", are infinite: --types v:D/ },
+  },
+  // What is a number in another form is none to be lost.
+  {
+    name: 'losses.csv',
+    content: 'v,w\n5,a\n7,b\n($7),c\n',
+    remarks: { v: /^its values are numbers in a form that no flag reads/ },
+  },
+  {
+    name: 'forms-among-numbers.tsv',
+    content: lines(
+      ['brackets', 'sign', 'coin', 'long', 'endless', 'day', 'hex', 'time', 'zip'].join('\t'),
+      [
+        ...range(60, (i) => range(9, () => 1000 + i)),
+        ...range(10, () => ['($7)', '7-', '₺7', '1_000', 'inf', '2024-01-05', '0xff', '10:30:00', '007']),
+        ...range(10, () => range(9, () => 'x')),
+      ],
+      '\n',
+      '\t',
+    ),
+    remarks: {
+      brackets: /--null x takes .*; others, as "\(\$7\)", are numbers in a form that no flag reads/,
+      sign: /--null x takes .*; others, as "7-", are numbers in a form that no flag reads/,
+      coin: /--null x takes .*; others, as "₺7", are numbers with marks or units: .*--units/,
+      long: /--null x takes .*; others, as "1_000", are numbers with underscores .*: add --thousands _/,
+      endless: /--null x takes .*; others, as "inf", are infinite: --types endless:DOUBLE/,
+      day: /--null x takes .*; others, as "2024-01-05", look like dates/,
+      hex: /--null x takes .*; others, as "0xff", look like hexadecimal/,
+      time: /--null x takes .*; others, as "10:30:00", look like times/,
+      zip: /--null x takes .*; others, as "007", have zeros in front/,
+    },
+  },
+  {
+    name: 'infinite.csv',
+    content: 'v,w\ninf,a\n5,b\n-inf,c\n',
+    text: { types: { v: 'DOUBLE' }, header: true },
+    values: { v: [Number.POSITIVE_INFINITY, 5, Number.NEGATIVE_INFINITY] },
+  },
+  {
+    name: 'number-among-dates.csv',
+    content: 'd,w\n2024-01-01,a\n2024-01-02,b\n2024-01-03,c\n45292,d\n',
+    remarks: { d: /^3 of its 4 values are dates; others, as "45292", are numbers: write them as dates in the file$/ },
+  },
+  {
+    name: 'bracket-row.csv',
+    content: lines(
+      'v',
+      range(60, (i) => [i === 3 ? '(7)' : i]),
+    ),
+    refused: /"\(7\)" is not a whole number(?!.*--null).* in a form that no flag reads/,
   },
   {
     name: 'too-large.csv',
