@@ -184,6 +184,7 @@ const formatParts: Readonly<Record<string, string>> = {
   M: '[0-5]?[0-9]',
   S: '[0-5]?[0-9]',
   f: '[0-9]{1,6}',
+  g: '[0-9]{1,3}',
   p: '[AaPp][Mm]',
   '%': '%',
 }

@@ -103,6 +103,7 @@ const formatParts: Readonly<Record<string, string>> = {
   M: '(?<minute>[0-9]{1,2})',
   S: '(?<second>[0-9]{1,2})',
   f: '(?<fraction>[0-9]{1,9})',
+  g: '(?<fraction>[0-9]{1,3})',
   a: '[A-Za-z]+',
   A: '[A-Za-z]+',
   '%': '%',
@@ -123,7 +124,7 @@ export function formattedTime(format: string): TimeReader | undefined {
     else source += formatParts[part]
   }
   const pattern = new RegExp(`^${source}$`, 'i')
-  const hasTime = /%-?[HIMSfp]/.test(format)
+  const hasTime = /%-?[HIMSfgp]/.test(format)
   return (text) => {
     const { day = '1', month, name, year, shortYear, ...time } = pattern.exec(text)?.groups ?? {}
     const fullYear = year === undefined ? fullYearOf(shortYear) : Number(year)

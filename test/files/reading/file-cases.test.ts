@@ -526,6 +526,47 @@ const cases: readonly Case[] = [
     ),
     refused: /"\(7\)" is not a whole number(?!.*--null).* in a form that no flag reads/,
   },
+  // Dates that the calendar does not have.
+  {
+    name: 'leap-days.csv',
+    content:
+      'iso,fr,order\n2023-02-28,28/02/2023,31/12/2023\n2024-02-29,29/02/2024,12/31/2023\n2023-02-29,29/02/2023,x\n',
+    remarks: {
+      iso: /^its values look like dates, and "2023-02-29" is no date: correct it in the file$/,
+      fr: /and "29\/02\/2023" is no date: correct it in the file and add --date-format %d\/%m\/%Y$/,
+      order: /in several forms/,
+    },
+  },
+  {
+    name: 'leap-days-told.csv',
+    content: 'd,w\n28.02.23,a\n29.02.24,b\n29.02.23,c\n',
+    text: { dateFormat: '%d.%m.%y' },
+    remarks: { d: /^its values look like dates, and "29.02.23" is no date: correct it in the file$/ },
+  },
+  {
+    name: 'log-times.tsv',
+    content: lines(
+      'python\tlog4j\tmicro',
+      range(20, (i) => [
+        `2024-01-01 00:00:${10 + i},123`,
+        `01 Jan 2024 00:00:${10 + i},5${i % 10}`,
+        `2024-01-01T00:00:${10 + i},123456`,
+      ]),
+      '\n',
+      '\t',
+    ),
+    remarks: {
+      python: /^its values look like dates: add --date-format '%Y-%m-%d %H:%M:%S,%g'$/,
+      log4j: /^its values look like dates: add --date-format '%d %b %Y %H:%M:%S,%g'$/,
+      micro: /^its values look like dates: add --date-format %Y-%m-%dT%H:%M:%S,%f$/,
+    },
+  },
+  {
+    name: 'log-times-told.tsv',
+    content: 'at\tw\n2024-01-01 00:00:00,123\ta\n2024-01-01 00:00:01,456\tb\n',
+    text: { dateFormat: '%Y-%m-%d %H:%M:%S,%g' },
+    values: { at: [1_704_067_200_123_000n, 1_704_067_201_456_000n] },
+  },
   {
     name: 'too-large.csv',
     content: lines(
