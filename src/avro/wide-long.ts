@@ -29,8 +29,18 @@ const wideLong = avro.types.LongType.__with({
  * @param options as of avsc's `Type.forSchema`
  */
 export function wideLongType(schema: unknown, options: Partial<avro.ForSchemaOptions> = {}): avro.Type {
+  return typeWithLongs(wideLong, schema, options)
+}
+
+/**
+ * An avsc type whose longs are those of `long`.
+ *
+ * @param schema  as JSON.parse gives it
+ * @param options as of avsc's `Type.forSchema`
+ */
+export function typeWithLongs(long: avro.Type, schema: unknown, options: Partial<avro.ForSchemaOptions>): avro.Type {
   // By name alone, as in the registry of types, it would not be found where an object names it beside a logicalType.
-  const typeHook = (type: unknown) => (isLong(type) ? wideLong : undefined)
+  const typeHook = (type: unknown) => (isLong(type) ? long : undefined)
   return avro.Type.forSchema(schema as avro.Schema, { ...options, typeHook } as avro.ForSchemaOptions)
 }
 

@@ -1,4 +1,5 @@
-import avro from 'avsc'
+import type avro from 'avsc'
+import { numberLongType } from '../../avro/number-long.ts'
 import { hasCounts, isWholeValue } from '../../avro/whole-value.ts'
 import { wideLongType } from '../../avro/wide-long.ts'
 import type { SchemaSource } from '../../ports/log.ts'
@@ -212,8 +213,8 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
   try {
     const json = JSON.parse(schema) as RecordJson & { 'vgm.model'?: RowType['stamped'] }
     const types: Record<string, avro.Type> = {}
-    const plain = plainSchema(schema) as avro.Schema
-    const type = avro.Type.forSchema(plain, { registry: types })
+    const plain = plainSchema(schema)
+    const type = numberLongType(plain, { registry: types })
     const records = new RecordsJson(json)
     return {
       id,
