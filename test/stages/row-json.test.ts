@@ -61,18 +61,27 @@ suite('a row as JSON', () => {
     }
     equal(JSON.parse(rowJson(row, schema)).price, '')
   })
-  test('has them in a value that is cut off, too', async () => {
+
+  test('has longs as numbers, and as text beyond 2^53, whatever else is in the row', () => {
+    const longs = { type: 'record', name: 'Longs', fields: ['a', 'b', 'c'].map((name) => ({ name, type: 'long' })) }
+    const row = { a: -(2n ** 53n) + 1n, b: -(2n ** 53n), c: 7n }
+    equal(rowJson(row, parseAvroSchema(longs)), '{"a":-9007199254740991,"b":"-9007199254740992","c":7}')
+  })
+
+  test('has the same in a value that is cut off', async () => {
     const order = {
       type: 'record',
       name: 'Cut',
       fields: [
         { name: 'price', type: price },
+        { name: 'id', type: 'long' },
+        { name: 'photo', type: 'bytes' },
         { name: 'x', type: 'double' },
       ],
     }
-    const value = Buffer.concat([bytes('0000000007'), bytes('0400ff'), bytes('0102')])
+    const value = Buffer.concat([bytes('0000000007'), bytes('0400ff'), bytes('05'), bytes('04abcd'), bytes('0102')])
     const row = { offset: 0n, timestamp: 0n, key: null, value, headers: {} } as unknown as StockRow
     const prefix = await decodedPrefix(row, async () => JSON.stringify(order))
-    deepEqual({ ...prefix, fields: { ...prefix?.fields } }, { fields: { price: 2.55 }, field: 'x', byte: 8 })
+    deepEqual(prefix, { fields: { price: 2.55, id: -3, photo: 'abcd' }, field: 'x', byte: 12 })
   })
 })

@@ -2,12 +2,12 @@ import type { Type, types } from 'avsc'
 import type { SchemaSource } from '../../ports/log.ts'
 import type { StockRow } from '../../ports/stock-log.ts'
 import { headerBytes, schemaIdOf } from './audited-framing.ts'
-import { withDecimals } from './row-json.ts'
+import { rowJson } from './row-json.ts'
 import { type Fields, RowTypes } from './row-types.ts'
 
 /** How far a value that is not one record of its schema can be decoded. */
 export interface DecodedPrefix {
-  /** before the one that cannot be */
+  /** before the one that cannot be, as `rowJson` has them */
   readonly fields: Fields
   /** the field that cannot be decoded; undefined if all can, and bytes follow */
   readonly field: string | undefined
@@ -24,7 +24,7 @@ export async function decodedPrefix(
   const { value } = await types.framed(row)
   const type = value === null ? undefined : types.get(schemaIdOf(value) ?? Number.NaN)
   if (value === null || type === undefined) return undefined
-  const shown = (fields: Fields) => withDecimals(fields, type.schema) as Fields
+  const shown = (fields: Fields) => JSON.parse(rowJson(fields, type.schema)) as Fields
   const fields: Record<string, unknown> = Object.create(null)
   let byte = headerBytes
   for (const { name, type: fieldType } of (type.wideType as types.RecordType).fields) {

@@ -18,7 +18,7 @@ export function rowJson(fields: Fields, type: AvroType): string {
  *
  * @param type undefined where it is not known
  */
-export function withDecimals(value: unknown, type: AvroType | undefined): unknown {
+function withDecimals(value: unknown, type: AvroType | undefined): unknown {
   if (Array.isArray(value))
     return value.map((item) => withDecimals(item, type?.kind === 'array' ? type.items : undefined))
   const inner = type?.kind === 'union' ? branchOf(value, type.branches) : type
@@ -58,6 +58,7 @@ function jsonValue(this: unknown, name: string, value: unknown): unknown {
   // A Buffer has become an object by its own toJSON when it arrives here.
   const raw = (this as Record<string, unknown>)[name]
   if (Buffer.isBuffer(raw)) return raw.toString('hex')
-  if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))) return String(value)
-  return value
+  // One long beyond 2^53 makes all longs of its row bigints.
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
 }
