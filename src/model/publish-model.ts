@@ -1,4 +1,5 @@
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import { InterruptedError } from '../errors.ts'
 import type { TransactionalWriter } from '../ports/log.ts'
 import { CorruptModelError, ModelMissingError, ModelTooLargeError } from './errors.ts'
 import type { Model, ModelAlias, ModelContent, ModelNotes } from './model.ts'
@@ -18,6 +19,8 @@ export interface ModelsTarget extends ModelsSource {
   readonly schemaIds: ModelSchemaIds
   /** ms since the epoch */
   readonly now: () => number
+  /** nothing is written once it has fired [never] */
+  readonly signal?: AbortSignal
 }
 
 const utf8 = new TextEncoder()
@@ -43,6 +46,7 @@ export interface PublishOptions {
  * @throws ModelTooLargeError if the topic does not take the model, compressed; nothing is published then
  * @throws FencedError if another publisher of the data set has come meanwhile
  * @throws ModelsUnreadableError
+ * @throws InterruptedError if the target's signal has fired before anything is written
  */
 export async function publishModel(
   target: ModelsTarget,
@@ -128,7 +132,7 @@ function versionBefore(catalogue: ModelCatalogue, dataset: string, chosen: numbe
 }
 
 async function commitRecords(
-  { writer, topic }: ModelsTarget,
+  { writer, topic, signal }: ModelsTarget,
   timestampMs: number,
   records: readonly (readonly [key: string, value: Uint8Array | null])[],
 ): Promise<void> {
@@ -137,6 +141,7 @@ async function commitRecords(
   const batch = new RecordBatchWriter(Number.POSITIVE_INFINITY)
   for (const [key, value] of records) batch.append(timestampMs, utf8.encode(key), value)
   const { sizeBytes } = batch
+  if (signal?.aborted) throw new InterruptedError()
   await writer.begin([{ topic, partition: modelsPartition }])
   try {
     await writer.produce(topic, modelsPartition, batch)

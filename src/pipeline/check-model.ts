@@ -4,7 +4,7 @@ import type { ColumnModel } from '../mixture/column-model.ts'
 import type { Model } from '../model/model.ts'
 import { contentHash } from '../model/model-codec.ts'
 import { fit } from '../stages/fit.ts'
-import { call } from './call.ts'
+import { beginsAnew, call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { followModels, modelNamed, type VersionName, versionName } from './models-topic.ts'
@@ -46,10 +46,11 @@ const checks = optionChecks<CheckModelOptions>(
  * @example
  * const { isSame } = await checkModel(cluster, { dataset: 'trips', version: 2 })
  *
- * @throws TopicMissingError, UsageError if the rows are no longer there; ModelMissingError
+ * @throws TopicMissingError, UsageError if the rows are no longer there; ModelMissingError; InterruptedError when the
+ *   cluster's signal fires: the same call starts from the beginning
  */
 export async function checkModel(cluster: ClusterSession, options: CheckModelOptions): Promise<ModelCheck> {
-  return call(checks, cluster, options, check)
+  return call(checks, cluster, options, check, beginsAnew)
 }
 
 async function check(

@@ -102,7 +102,8 @@ const driftEveryMs = 10_000
  * @throws UsageError for options that cannot go together; InterruptedError when the cluster's signal fires
  */
 export async function followFits(cluster: ClusterSession, options: FollowFitsOptions): Promise<Challenger[]> {
-  return call(checks, cluster, options, (open, told) => withHeartbeat(open, () => follow(open, told)))
+  const again = 'Run it again: it goes by the models topic'
+  return call(checks, cluster, options, (open, told) => withHeartbeat(open, () => follow(open, told)), again)
 }
 
 async function follow(cluster: ClusterSession, options: FollowFitsOptions): Promise<Challenger[]> {
@@ -128,7 +129,7 @@ async function follow(cluster: ClusterSession, options: FollowFitsOptions): Prom
         if (challengers.length >= rounds) return challengers
       }
       await sleep(lookEveryMs, undefined, { signal }).catch(() => {
-        throw new InterruptedError('Run it again: it goes by the models topic')
+        throw new InterruptedError()
       })
     }
   } finally {

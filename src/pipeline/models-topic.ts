@@ -322,7 +322,7 @@ export async function withModelsTarget<T>(
     // Compressed, for a model of a thousand columns is as large as what topics take; gzip, which every client reads.
     const writer = await cluster.rows.openWriter(modelsTransactionalId(topic, dataset), 'gzip')
     try {
-      return await work({ ...source, writer, schemaIds, now: Date.now })
+      return await work({ ...source, writer, schemaIds, now: Date.now, signal: cluster.signal })
     } finally {
       await writer.close()
     }

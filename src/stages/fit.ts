@@ -1,12 +1,8 @@
 import { PipelineError } from '../errors.ts'
 import type { ColumnFacts } from '../mixture/column-facts.ts'
-import { type ColumnModel, columnModel } from '../mixture/column-model.ts'
+import type { ColumnModel, ColumnModelOptions } from '../mixture/column-model.ts'
 import type { ColumnSummary } from '../mixture/column-summary.ts'
-import { ColumnSpanError } from '../mixture/errors.ts'
-import { fitMixture } from '../mixture/fit-mixture.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
-import { fitSummary } from '../mixture/fit-summary.ts'
-import type { Mixture } from '../mixture/mixture.ts'
 import type { ModelContent, ModelOptions } from '../model/model.ts'
 import { schemaFingerprint } from '../model/model-codec.ts'
 import type { LogReader, SchemaSource } from '../ports/log.ts'
@@ -15,6 +11,7 @@ import { type NumericColumn, otherFields } from '../rows/numeric-columns.ts'
 import { UnfitColumnError } from '../rows/schema-error.ts'
 import { type ColumnChoice, chooseColumns, isEnvelope, type MetSchema } from './choose-columns.ts'
 import { type ColumnPilot, pilotColumns } from './column-pilot.ts'
+import type { FitColumnTask, FittedColumn } from './fit-column.ts'
 import type { Float64Builder } from './float64-builder.ts'
 import { KnownSchemas } from './known-schemas.ts'
 import { ScanMerge } from './merge-scans.ts'
@@ -22,6 +19,7 @@ import { flattenFix, passedOver } from './passed-over.ts'
 import type { BoundedRange } from './read-partition.ts'
 import { failedRows, mismatchedRows, type RowCensus } from './row-census.ts'
 import { type Scan, type ScanCounts, scanColumns } from './scan-columns.ts'
+import { TaskThread } from './task-thread.ts'
 import { onlyTombstones } from './tombstones.ts'
 
 export interface FitOptions {
@@ -72,59 +70,79 @@ export class UnfittableError extends PipelineError {
  * are summarized, and the partitions' summaries add up to the same sums in any order.
  *
  * @throws UnfittableError without rows, or if a column that was named cannot be modelled
+ * @throws FitOptionError; InterruptedError when `signal` fires, whatever is being computed
  */
 export async function fit(options: FitOptions): Promise<ModelContent> {
-  const { dataset, recipe, mixture, minWeight, seed, ranges, sampledFrom } = options
-  const data = await readColumns(options)
+  const told = modelOptions(options)
+  // A column may take longer than a signal should wait: a thread can be ended wherever it stands.
+  const main = new URL('./fit-thread', import.meta.url)
+  const thread: FitThread = new TaskThread(main, { signal: options.signal })
+  try {
+    const data = await readColumns(options)
+    const columns = await fittedColumns(options, data, thread)
+    const { dataset, recipe, seed } = options
+    return { dataset, recipe, options: told, seed, lineage: lineageOf(options, data), columns }
+  } finally {
+    await thread.end()
+  }
+}
+
+/** A thread that fits columns. */
+type FitThread = TaskThread<FitColumnTask, FittedColumn>
+
+/** @throws UnfittableError, InterruptedError */
+async function fittedColumns(options: FitOptions, data: ColumnData, thread: FitThread): Promise<ColumnModel[]> {
+  const { dataset, recipe, mixture, minWeight, seed, sampledFrom } = options
   const { seesAll = sampledFrom !== undefined && data.rows >= sampledFrom, roundToDecimals = seesAll } = options
-  const totalRows = sampledFrom === undefined ? data.rows : Math.max(sampledFrom, data.rows)
+  const totalRows = rowsSeen(options, data)
   const columns: ColumnModel[] = []
-  for (const column of data.columns) {
-    const summary = data.summaries.get(column.name) as ColumnSummary
-    const { rows, nulls } = summary
+  for (const { name, nullable, type } of data.columns) {
+    const summary = (data.summaries.get(name) as ColumnSummary).snapshot()
+    const { rows, nulls, decimals } = summary
     if (rows < 1) {
-      refuse(options, column.name, 'it has no value other than null')
+      refuse(options, name, 'it has no value other than null')
       continue
     }
+    const facts = { nullable, rows, nulls, minWeight, roundToDecimals, decimals }
+    const column: ColumnModelOptions = { name, type: type === 'decimal' ? 'double' : type, ...facts }
+    const values = data.values.get(name)?.take()
     // The share of nulls is the sample's, so the rows with a value are that share of all.
     const weighted = { ...mixture, totalRows: (rows / (rows + nulls)) * totalRows }
-    const values = data.values.get(column.name)
-    let fitted: Mixture
-    try {
-      fitted =
-        values === undefined ? fitSummary(summary, weighted) : fitMixture(values.take(), { ...mixture, recipe, seed })
-    } catch (error) {
-      if (!(error instanceof ColumnSpanError)) throw error
-      refuse(options, column.name, error.message)
+    const fitted =
+      values === undefined
+        ? await thread.run({ data: summary, mixture: weighted, column })
+        : await thread.run({ data: values, mixture: { ...mixture, recipe, seed }, column }, [values.buffer])
+    if ('refused' in fitted) {
+      refuse(options, name, fitted.refused)
       continue
     }
-    warnOfSentinels(options, column.name, fitted.facts)
-    const { name, nullable } = column
-    const type = column.type === 'decimal' ? 'double' : column.type
-    const { decimals } = summary
-    columns.push(columnModel(fitted, { name, type, nullable, rows, nulls, minWeight, roundToDecimals, decimals }))
+    warnOfSentinels(options, name, fitted)
+    columns.push(fitted.model)
   }
   if (columns.length === 0)
     throw new UnfittableError(`None of the columns of data set "${dataset}" can be modelled`, {
       fix: 'Look at the warnings above, and name columns (--columns)',
     })
+  return columns
+}
+
+function lineageOf(options: FitOptions, data: ColumnData): ModelContent['lineage'] {
+  const { ranges, softwareVersion } = options
   return {
-    dataset,
-    recipe,
-    options: modelOptions(options),
-    seed,
-    lineage: {
-      topic: ranges[0].topic,
-      partitions: ranges.map(({ partition, offset, endOffset }) => ({ partition, startOffset: offset, endOffset })),
-      rowsSeen: totalRows,
-      rowsUsed: data.rows,
-      // One that is named in another way has no id that a reader could ask for.
-      schemaId: typeof data.schema.name === 'number' ? data.schema.name : 0,
-      schemaFingerprint: schemaFingerprint(data.schema.json),
-      softwareVersion: options.softwareVersion,
-    },
-    columns,
+    topic: ranges[0].topic,
+    partitions: ranges.map(({ partition, offset, endOffset }) => ({ partition, startOffset: offset, endOffset })),
+    rowsSeen: rowsSeen(options, data),
+    rowsUsed: data.rows,
+    // One that is named in another way has no id that a reader could ask for.
+    schemaId: typeof data.schema.name === 'number' ? data.schema.name : 0,
+    schemaFingerprint: schemaFingerprint(data.schema.json),
+    softwareVersion,
   }
+}
+
+/** Rows of the topic that the fitted ones stand for. */
+function rowsSeen({ sampledFrom = 0 }: FitOptions, { rows }: ColumnData): number {
+  return Math.max(sampledFrom, rows)
 }
 
 function modelOptions({ recipe, mixture, minWeight }: FitOptions): ModelOptions {
@@ -295,7 +313,11 @@ function leastFinite({ notFinite }: ColumnPilot): string | undefined {
  * A value that stands for "missing" should not be a number: what it does to the rows that hold it, and how to load them
  * otherwise.
  */
-function warnOfSentinels({ onWarning }: FitOptions, name: string, { rows, sentinels }: ColumnFacts): void {
+function warnOfSentinels(
+  { onWarning }: FitOptions,
+  name: string,
+  { rows, sentinels }: Pick<ColumnFacts, 'rows' | 'sentinels'>,
+): void {
   for (const { value, rows: held, isModelled } of sentinels) {
     const fate = isModelled
       ? 'it becomes its own mode if enough rows have it'

@@ -14,7 +14,7 @@ export class Float64Builder {
   }
 
   /** A copy of its own size: a message between threads carries the whole buffer that an array stands in. */
-  take(): Float64Array {
+  take(): Float64Array<ArrayBuffer> {
     return this.#values.slice(0, this.#count)
   }
 }

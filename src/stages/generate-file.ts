@@ -7,9 +7,12 @@ import { JoinedFile } from '../files/synthetic/joined-file.ts'
 import { parquetFooter, parquetMagic } from '../files/synthetic/parquet-rows.ts'
 import { partBufferBytes } from '../files/synthetic/part-file.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { PartWorker } from './synthetic/part-worker.ts'
 import type { RowSpec } from './synthetic/row-spec.ts'
 import type { SyntheticFile, SyntheticPart, WrittenPart } from './synthetic/synthetic-part.ts'
+import { TaskThread } from './task-thread.ts'
+
+/** A thread that writes parts of the file. */
+type PartThread = TaskThread<SyntheticPart, WrittenPart>
 
 export interface GenerateFileOptions extends SyntheticFile {
   readonly rows: number
@@ -66,7 +69,12 @@ export async function generateFile(options: GenerateFileOptions): Promise<StageR
 async function writeFile(options: GenerateFileOptions, folder: string, joined: JoinedFile): Promise<void> {
   const { spec, seed, format, rows, workers, signal } = options
   const parts = cutIntoParts(rows, spec, folder)
-  const threads = Array.from({ length: Math.min(workers, parts.length) }, () => new PartWorker({ spec, seed, format }))
+  const main = new URL('./synthetic/part-thread', import.meta.url)
+  const workerData: SyntheticFile = { spec, seed, format }
+  const threads = Array.from(
+    { length: Math.min(workers, parts.length) },
+    (): PartThread => new TaskThread(main, { workerData }),
+  )
   const aborted = Promise.withResolvers<never>()
   const onAbort = () => aborted.reject(new InterruptedError('Start it again: nothing of the file was kept'))
   signal.addEventListener('abort', onAbort)
@@ -83,17 +91,17 @@ async function writeFile(options: GenerateFileOptions, folder: string, joined: J
 async function writeParts(
   { spec, format, rows, onProgress }: GenerateFileOptions,
   parts: readonly SyntheticPart[],
-  threads: readonly PartWorker[],
+  threads: readonly PartThread[],
   joined: JoinedFile,
 ): Promise<void> {
   const written = parts.map(() => Promise.withResolvers<WrittenPart>())
   const isIn = parts.map(() => Promise.withResolvers<void>())
   let next = 0
-  const make = async (thread: PartWorker) => {
+  const make = async (thread: PartThread) => {
     while (next < parts.length) {
       const n = next++
       await isIn[n - threads.length - joinedAtOnce]?.promise
-      written[n].resolve(await thread.write(parts[n]))
+      written[n].resolve(await thread.run(parts[n]))
     }
   }
   const starts: number[] = []

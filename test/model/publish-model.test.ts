@@ -52,6 +52,20 @@ suite('publishing models', () => {
     equal(topic.end, 0)
   })
 
+  test('nothing is written once the signal has fired', async () => {
+    const topic = new MemoryModelsTopic()
+    await publishModel(targetOf(topic), exampleContent())
+    const { end } = topic
+    const target = { ...targetOf(topic), signal: AbortSignal.abort() }
+    const interrupted = { code: 'VGM_INTERRUPTED' }
+    await rejects(publishModel(target, exampleContent('flights', 1)), interrupted)
+    await rejects(
+      moveAlias(target, 'flights', () => 1),
+      interrupted,
+    )
+    equal(topic.end, end)
+  })
+
   test('a model with NaN is refused before anything is written', async () => {
     const topic = new MemoryModelsTopic()
     const content = exampleContent()

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type StatsRecord, statsKey, statsText } from '../../src/drift/stats-record.ts'
+import { exitCodes } from '../../src/errors.ts'
 import type { Model } from '../../src/model/model.ts'
 import { publishModel } from '../../src/model/publish-model.ts'
 import { fitColumns } from '../../src/pipeline/fit-dataset.ts'
@@ -57,6 +58,30 @@ async function modelOf(cluster: TestPipeline['cluster'], of: { dataset: string; 
     await models.close()
   }
 }
+
+suite('a fit that is interrupted', () => {
+  test('ends while a column is computed, and publishes nothing', async (t) => {
+    const { cluster, of, generate, versions } = await opened(t)
+    await generate(asBefore, 30_000)
+    // It never converges, and takes seconds.
+    const endless = { recipe: 'sklearn', mixture: { tolerance: 0, maxIterations: 5_000 } } as const
+    const interrupted = (fitting: typeof fitDataset | typeof followFits, rows: number, more: object) => {
+      const stop = new AbortController()
+      const onProgress = (read: number) => void (read >= rows && setTimeout(() => stop.abort(), 100))
+      return fitting({ ...cluster, signal: stop.signal }, { ...of, ...endless, ...more, onProgress })
+    }
+    await rejects(interrupted(fitDataset, 29_000, { source: 'raw' }), {
+      code: 'VGM_INTERRUPTED',
+      exitCode: exitCodes.interrupted,
+      fix: /starts from the beginning/,
+    })
+    await rejects(interrupted(followFits, 9_000, { windowRows, everyMs: 1, rounds: 1 }), {
+      code: 'VGM_INTERRUPTED',
+      fix: /goes by the models topic/,
+    })
+    deepEqual(await versions(), [])
+  })
+})
 
 suite('fit --follow', () => {
   test('keeps a challenger of unchanged data as a candidate, and promotes one of shifted data', async (t) => {

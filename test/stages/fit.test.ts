@@ -226,6 +226,31 @@ suite('stage fit', () => {
     ok(columns[0].mean.length >= 2)
   })
 
+  test('a signal ends a fit while a column is computed', async () => {
+    const log = await logOf(rows.map(encode))
+    const stop = new AbortController()
+    await rejects(
+      fit(
+        optionsFor(log, [], {
+          recipe: 'sklearn',
+          // It never converges, and takes seconds.
+          mixture: { tolerance: 0, maxIterations: 50_000 },
+          signal: stop.signal,
+          onProgress: (read) => void (read === rows.length && setTimeout(() => stop.abort(), 100)),
+        }),
+      ),
+      { code: 'VGM_INTERRUPTED', exitCode: exitCodes.interrupted },
+    )
+  })
+
+  test('options that no recipe takes are refused before a row is read', async () => {
+    const log = await logOf(rows.map(encode))
+    let read = 0
+    const options = optionsFor(log, [], { mixture: { components: 0 }, onProgress: () => read++ })
+    await rejects(fit(options), { name: 'FitOptionError' })
+    equal(read, 0)
+  })
+
   test('the model says what the fit was told, and names no regularization where each column had its own', async () => {
     const log = await logOf(rows.map(encode))
     const fitted = async (recipe: 'scaled' | 'sklearn', mixture = {}) =>
