@@ -1,4 +1,5 @@
 import { counted } from '../observe/report-text.ts'
+import { groupsCommand, resetTo } from '../ports/groups-tool.ts'
 import type { Facts, GroupPositions } from './facts.ts'
 import { type Check, error, type Finding, ok, orOk, warning } from './finding.ts'
 import { ofDataset } from './unreachable.ts'
@@ -15,14 +16,19 @@ export const groupChecks: readonly Check[] = [
         const beyond = partitions.filter(({ committed = 0, high }) => committed > high)
         const findings: Finding[] = []
         const rows = lost.reduce((sum, { committed = 0, low }) => sum + low - committed, 0)
-        const named = (some: typeof partitions) => some.map(({ partition }) => partition).join(', ')
+        const numbers = (some: typeof partitions) => some.map(({ partition }) => partition)
+        const named = (some: typeof partitions) => numbers(some).join(', ')
+        const toStart = (some: typeof partitions) => {
+          const address = { brokers: facts.given.map(({ address }) => address), group }
+          return groupsCommand(address, topic, numbers(some), resetTo('earliest'))
+        }
         if (lost.length > 0)
           findings.push(
             error(
               `retention has removed ${counted(rows, 'row')} of ${topic} that ${group} has not read, in ` +
                 `partition ${named(lost)}`,
               'a position inside the log',
-              `Stop ${stage}; ${resetTo(facts, group, topic, 'earliest')}`,
+              `Stop ${stage}; ${toStart(lost)}`,
             ),
           )
         if (beyond.length > 0)
@@ -31,8 +37,8 @@ export const groupChecks: readonly Check[] = [
               `the position of ${group} is beyond the end of ${topic} in partition ${named(beyond)}: ` +
                 'the topic was recreated or truncated',
               'a position inside the log',
-              `Stop ${stage}. If the topic was recreated: ${resetTo(facts, group, topic, 'earliest')}. ` +
-                'If it was truncated, use ' +
+              `Stop ${stage}. If the topic was recreated: ${toStart(beyond)}, and name each other partition too ` +
+                'in which the group still has a position of the older topic. If it was truncated, use ' +
                 '--to-offset with the place of the truncation: from the start, the remaining rows would ' +
                 'be written a second time',
             ),
@@ -99,12 +105,4 @@ function ofGroups(facts: Facts, check: (group: GroupPositions) => readonly Findi
       return { because: 'the input topics of the groups do not exist, or this user may not read them' }
     return orOk([...lost, ...stray, ...known.flatMap(check)], 'all positions are inside their topics')
   })
-}
-
-function resetTo({ given }: Facts, group: string, topic: string, where: string): string {
-  const brokers = given.map(({ address }) => address).join(',')
-  return (
-    `kafka-consumer-groups.sh --bootstrap-server ${brokers} --group ${group} --topic ${topic} ` +
-    `--reset-offsets --to-${where} --execute`
-  )
 }

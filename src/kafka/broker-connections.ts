@@ -79,6 +79,11 @@ export class BrokerConnections {
     this.#brokers = settings.brokers.map(bootstrapBroker)
   }
 
+  /** Addresses of the brokers that the settings name. */
+  get bootstrap(): readonly string[] {
+    return this.#settings.brokers
+  }
+
   /** `host:port` of a broker that answers now. @throws ConnectionLostError if none does */
   async answeringBroker(): Promise<string> {
     await this.refresh([])

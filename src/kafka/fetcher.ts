@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { GroupAddress } from '../ports/groups-tool.ts'
 import type {
   FetchedPartition,
   LogReader,
@@ -33,6 +34,8 @@ export interface FetcherOptions {
   /** of one answer */
   readonly maxBytes: number
   readonly watch: WatchLimits
+  /** whose positions are read from; undefined for a reader without a group */
+  readonly group?: string | undefined
   /** called regularly with the partitions that have more rows but return none */
   readonly onStall: (stalls: readonly StalledPartition[]) => void
   /** ms, from any point in time on */
@@ -286,8 +289,8 @@ export class Fetcher implements LogReader {
       )
       const memory = new LentMemory(() => connection.recycle(response.memory))
       if (response.errorCode !== 0) throw new BrokerError(response.errorCode, what)
-      const doubted = response.partitions.find(({ errorCode }) => errorCode === offsetOutOfRange)
-      if (doubted !== undefined) await this.#checkPosition(doubted, targets)
+      const doubted = response.partitions.filter(({ errorCode }) => errorCode === offsetOutOfRange)
+      if (doubted.length > 0) await this.#checkPositions(doubted, targets)
       const isEmpty = response.partitions.every(({ bytes }) => bytes.length === 0)
       if (assignment === this.#assignment)
         for (const records of response.partitions)
@@ -320,17 +323,26 @@ export class Fetcher implements LogReader {
    *
    * @throws PositionLostError, LogTruncatedError
    */
-  async #checkPosition({ topic, partition }: TopicPartition, asked: readonly FetchTarget[]): Promise<void> {
-    const target = asked.find((candidate) => candidate.topic === topic && candidate.partition === partition)
-    const offset = target?.offset ?? 0
-    const [start] = await this.#connections.listOffsets([{ topic, partition }], earliest)
-    const [end] = await this.#connections.listOffsets([{ topic, partition }], latest)
-    if (offset < start.offset || offset > end.offset)
-      throw new PositionLostError(topic, partition, offset, start.offset, end.offset)
-    const position = this.#positions.get(`${topic}/${partition}`)
-    // A leader that knows nothing of the epoch of the row before the position answers the same.
-    if (position?.fetchEpoch !== undefined && ++position.doubted > mostDoubts)
-      throw new LogTruncatedError(topic, partition, position, undefined)
+  async #checkPositions(doubted: readonly TopicPartition[], asked: readonly FetchTarget[]): Promise<void> {
+    const starts = await this.#connections.listOffsets(doubted, earliest)
+    const ends = await this.#connections.listOffsets(doubted, latest)
+    const positions = doubted.map(({ topic, partition }, i) => {
+      const target = asked.find((each) => each.topic === topic && each.partition === partition)
+      return { topic, partition, offset: target?.offset ?? 0, start: starts[i].offset, end: ends[i].offset }
+    })
+    const lost = positions.filter(({ offset, start, end }) => offset < start || offset > end)
+    if (lost.length > 0) throw new PositionLostError(lost, this.#group())
+    for (const { topic, partition } of doubted) {
+      const position = this.#positions.get(`${topic}/${partition}`)
+      // A leader that knows nothing of the epoch of the row before the position answers the same.
+      if (position?.fetchEpoch !== undefined && ++position.doubted > mostDoubts)
+        throw new LogTruncatedError(topic, partition, position, undefined, this.#group())
+    }
+  }
+
+  #group(): GroupAddress | undefined {
+    const { group } = this.#options
+    return group === undefined ? undefined : { brokers: this.#connections.bootstrap, group }
   }
 
   /** Processes a partition's share of a response; returns the pause for its broker. */
@@ -347,7 +359,7 @@ export class Fetcher implements LogReader {
       return 0
     }
     if (records.divergingOffset !== undefined)
-      throw new LogTruncatedError(topic, partition, position, records.divergingOffset)
+      throw new LogTruncatedError(topic, partition, position, records.divergingOffset, this.#group())
     position.highWatermark = records.highWatermark
     position.doubted = 0
     let fetched: FetchedPartition

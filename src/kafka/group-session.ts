@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import { groupsCommand } from '../ports/groups-tool.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset, SessionPosition, TopicPartition } from '../ports/log.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, latest } from './broker-connections.ts'
@@ -263,8 +264,10 @@ export class TransactionalGroupSession implements GroupSession {
     if (beyond.length === 0) return
     // Another member of the group may have read on, up to where the log ends now.
     const ends = await connections.listOffsets(beyond, latest)
-    for (const [i, { topic, partition, offset }] of beyond.entries())
-      if (offset > ends[i].offset) throw new PositionLostError(topic, partition, offset, undefined, ends[i].offset)
+    const lost = beyond
+      .map((position, i) => ({ ...position, end: ends[i].offset }))
+      .filter(({ offset, end }) => offset > end)
+    if (lost.length > 0) throw new PositionLostError(lost, { brokers: connections.bootstrap, group: this.#parts.group })
   }
 
   /**
@@ -335,14 +338,28 @@ export class TransactionalGroupSession implements GroupSession {
    * @throws WrittenTopicGoneError if they do not for as long as metadata may lag
    */
   async #demandOutputs(cause: unknown): Promise<void> {
-    const { connections, outputsOf, group, positions } = this.#parts
+    const { connections, outputsOf, positions } = this.#parts
     const outputs = this.#assignment.flatMap(outputsOf)
     const others = [this.#missed, positions?.partition].filter((each) => each !== undefined)
     this.#missed = undefined
     const gone = await unknownPartition(connections, [...outputs, ...others])
     if (gone === undefined) return
     const isOutput = outputs.some(({ topic }) => topic === gone.topic)
-    throw new WrittenTopicGoneError(gone, isOutput ? outputFix(group) : startAgain, cause)
+    throw new WrittenTopicGoneError(gone, isOutput ? this.#outputFix() : startAgain, cause)
+  }
+
+  /** The fix after an output was deleted: its rows are gone, and the group's position is after them. */
+  #outputFix(): string {
+    const { connections, group } = this.#parts
+    const address = { brokers: connections.bootstrap, group }
+    const [{ topic }] = this.#assignment
+    // A group without offsets begins where it did, which for a replay is not the first row.
+    return (
+      'To write all rows again, stop the members, delete the other output topics as well, run ' +
+      `"${groupsCommand(address, topic, 'all', '--delete-offsets')}" and start again. ` +
+      'To continue with the rows that follow, start again with --allow-empty-output (allowEmptyOutput). ' +
+      'The topic is then created again'
+    )
   }
 
   #asFenced(error: unknown): unknown {
@@ -356,17 +373,6 @@ export class TransactionalGroupSession implements GroupSession {
     this.#slice = undefined
     await this.#parts.producer.abort().catch(() => undefined)
   }
-}
-
-/** The fix after an output was deleted: its rows are gone, and the group's position is after them. */
-function outputFix(group: string): string {
-  return (
-    'To write all rows again, delete the other output topics as well, run ' +
-    `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" ` +
-    'and start again. ' +
-    'To continue with the rows that follow, start again with --allow-empty-output (allowEmptyOutput). ' +
-    'The topic is then created again'
-  )
 }
 
 const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`

@@ -1,40 +1,74 @@
 import { PipelineError } from '../errors.ts'
-import type { TopicPartition } from '../ports/log.ts'
+import { type GroupAddress, groupsCommand, resetTo } from '../ports/groups-tool.ts'
+import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
+
+/** A position outside the log of its partition. */
+export interface LostPosition extends PartitionOffset {
+  /** undefined if it is the end that was passed */
+  readonly start?: number | undefined
+  readonly end: number
+}
 
 /** A position that the log does not have any more. */
 export class PositionLostError extends PipelineError {
   readonly code = 'VGM_POSITION_LOST'
-  /** @param start undefined if it is the end that was passed */
-  constructor(topic: string, partition: number, offset: number, start: number | undefined, end: number) {
-    const before = start !== undefined && offset < start
+  /**
+   * @param lost  of one topic, one at least
+   * @param group whose positions they are; undefined for a reader without a group, which begins anew
+   */
+  constructor(lost: readonly LostPosition[], group: GroupAddress | undefined) {
+    const [{ topic, partition, offset, start, end }] = lost
+    const before = isDeleted(lost[0])
     const holds = start === undefined ? `ends at ${end}` : `holds ${start} to ${end}`
-    super(`Offset ${offset} of ${topic}/${partition} is ${before ? 'no longer' : 'not'} in the log, which ${holds}`, {
-      fix: before
-        ? `Rows were deleted before they were read: raise the retention. To continue without them, ${toStart(topic)}`
-        : 'The topic was recreated or truncated. If it was recreated, its rows are new: ' +
-          `${toStart(topic)}. If it was truncated, the rows ` +
-          'that are left have been read and would be written a second time: continue at the truncation ' +
-          'instead, with --to-offset ' +
-          `${end} if nothing was written since`,
-    })
+    // Those that were lost otherwise need another fix: the next start names them.
+    const alike = lost.filter((each) => each.topic === topic && isDeleted(each) === before)
+    const more = alike.slice(1).map((each) => `${each.partition} (${each.offset})`)
+    super(
+      `Offset ${offset} of ${topic}/${partition} is ${before ? 'no longer' : 'not'} in the log, which ${holds}` +
+        (more.length > 0 ? `; nor are the positions in partitions ${more.join(', ')}` : ''),
+      { fix: before ? deletedFix(alike, group) : remadeFix(alike, group) },
+    )
   }
+}
+
+function isDeleted({ offset, start }: LostPosition): boolean {
+  return start !== undefined && offset < start
+}
+
+function deletedFix(lost: readonly LostPosition[], group: GroupAddress | undefined): string {
+  const deleted = 'Rows were deleted before they were read: raise the retention'
+  if (group === undefined) return `${deleted}, and start again`
+  return `${deleted}. To continue without them, ${reset(group, lost, 'earliest')}`
+}
+
+function remadeFix(lost: readonly LostPosition[], group: GroupAddress | undefined): string {
+  if (group === undefined) return 'The topic was recreated or truncated while it was read: start again'
+  const ends = lost.map(({ topic, partition, end }) => `--to-offset ${end} in ${topic}:${partition}`)
+  return (
+    `The topic was recreated or truncated. If it was recreated, its rows are new: ${reset(group, lost, 'earliest')}, ` +
+    'and name each other partition too in which the group still has a position of the older topic. ' +
+    'If it was truncated, the rows that are left have been read and would be written a second time: ' +
+    `continue at the truncation instead, with ${ends.join(' and ')} if nothing was written since`
+  )
 }
 
 /** Rows that were read are no longer in the log, and the log has grown again with other rows. */
 export class LogTruncatedError extends PipelineError {
   readonly code = 'VGM_LOG_TRUNCATED'
-  /** @param since where the log ceases to be the one that was read; undefined if the leader does not know any of it */
+  /**
+   * @param since where the log ceases to be the one that was read; undefined if the leader does not know any of it
+   * @param group whose position it is; undefined for a reader without a group, which begins anew
+   */
   constructor(
     topic: string,
     partition: number,
     { fetchOffset, fetchEpoch }: { readonly fetchOffset: number; readonly fetchEpoch: number | undefined },
     since: number | undefined,
+    group: GroupAddress | undefined,
   ) {
     const lost = since === undefined ? `before ${fetchOffset}` : `${since} to ${fetchOffset - 1}`
-    const goOn =
-      since === undefined
-        ? toStart(topic)
-        : resetPositions(`--to-offset ${since} --execute --topic ${topic}:${partition}`)
+    const place = since === undefined ? 'earliest' : `offset ${since}`
+    const goOn = group === undefined ? 'start again' : reset(group, [{ topic, partition }], place)
     super(
       `The log of ${topic}/${partition} was truncated: its rows ${lost}, which were read from a leader ` +
         `of epoch ${fetchEpoch}, are gone ` +
@@ -50,12 +84,11 @@ export class LogTruncatedError extends PipelineError {
   }
 }
 
-function toStart(topic: string): string {
-  return resetPositions(`--to-earliest --execute --topic ${topic}`)
-}
-
-function resetPositions(flags: string): string {
-  return `stop the members and run "kafka-consumer-groups.sh --reset-offsets ${flags}" with the brokers and the group`
+/** What an operator does to go on elsewhere in some partitions of a topic. */
+function reset(group: GroupAddress, partitions: readonly TopicPartition[], place: string): string {
+  const [{ topic }] = partitions
+  const numbers = partitions.map(({ partition }) => partition)
+  return `stop the members and run "${groupsCommand(group, topic, numbers, resetTo(place))}"`
 }
 
 /** The end of the positions topic cannot be read. */

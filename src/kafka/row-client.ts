@@ -72,10 +72,10 @@ export class RowClient {
     this.positionsTopic = positionsTopic
   }
 
-  /** Reads nothing before it is told what. */
-  openReader(): LogReader {
+  /** Reads nothing before it is told what. @param group whose positions are read from, for errors */
+  openReader(group?: string): LogReader {
     const connections = new BrokerConnections(this.#settings)
-    const fetcher = new Fetcher(connections, this.#fetching)
+    const fetcher = new Fetcher(connections, { ...this.#fetching, group })
     return {
       assign: (next) => fetcher.assign(next),
       poll: (maxWaitMs) => fetcher.poll(maxWaitMs),
@@ -137,7 +137,7 @@ export class RowClient {
       producer,
       positions,
       group,
-      fetcher: new Fetcher(connections, { ...this.#fetching, ...options.fetching }),
+      fetcher: new Fetcher(connections, { ...this.#fetching, ...options.fetching, group }),
       membership: new GroupMembership(connections, { group, topic, groupInstanceId, ...membershipDefaults }),
       startOffsets: options.startOffsets ?? ((partitions) => connections.listOffsets(partitions, earliest)),
       endOffsetOf: ({ topic, partition }) =>

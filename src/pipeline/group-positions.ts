@@ -1,4 +1,5 @@
 import { exitCodes, PipelineError, UsageError } from '../errors.ts'
+import { groupsCommand, resetTo } from '../ports/groups-tool.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { countedPosition } from '../stages/counted-position.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -22,14 +23,21 @@ const beginAnew: Readonly<Record<string, string>> = {
 /** An output has rows, but the position of the input is unknown. */
 export class PositionsMissingError extends PipelineError {
   readonly code = 'VGM_POSITIONS_MISSING'
-  constructor(brokers: readonly string[], { stage, group, inputTopic, outputTopic }: GroupedStage, partition: number) {
+  /** @param partitions without a position, one at least */
+  constructor(
+    brokers: readonly string[],
+    { stage, group, inputTopic, outputTopic }: GroupedStage,
+    partitions: readonly number[],
+  ) {
+    const [partition, ...more] = partitions
     const [from, to] = [`${inputTopic}/${partition}`, `${outputTopic}/${partition}`]
+    const setPosition = groupsCommand({ brokers, group }, inputTopic, [partition], resetTo('offset N'))
+    const others = more.length === 0 ? '' : `, and likewise in partition ${more.join(', ')}`
     super(`Group ${group} has no position in ${from}, and ${to} is not empty: rows would be written a second time`, {
       fix:
         `To begin at the start, ${beginAnew[stage] ?? 'name another output topic'}. To resume, add ` +
-        '--rebuild-positions (rebuildPositions), which counts the rows of the output, or set ' +
-        `the positions of the group with "${groupsTool(brokers, group)} --topic ${inputTopic} ` +
-        '--reset-offsets --to-offset N --execute"',
+        '--rebuild-positions (rebuildPositions), which counts the rows of the output, or set the position with ' +
+        `"${setPosition}"${others}`,
       exitCode: exitCodes.usage,
     })
   }
@@ -55,6 +63,7 @@ export class OutputLostError extends PipelineError {
     { partition, offset }: Pick<PartitionOffset, 'partition' | 'offset'>,
     exists: boolean,
   ) {
+    const deleteOffsets = groupsCommand({ brokers, group }, inputTopic, 'all', '--delete-offsets')
     const lost = exists ? `topic ${outputTopic} is empty` : `there is no topic ${outputTopic}`
     super(
       `Group ${group} has read ${inputTopic}/${partition} up to offset ${offset}, and ${lost}: the ` +
@@ -62,17 +71,13 @@ export class OutputLostError extends PipelineError {
       {
         fix:
           'To write all rows again, name another group, or delete the offsets of this one with ' +
-          `"${groupsTool(brokers, group)} --topic ${inputTopic} --delete-offsets". ` +
+          `"${deleteOffsets}". ` +
           'To continue with the rows that follow, add --allow-empty-output ' +
           `(allowEmptyOutput)${stage === 'normalize' ? restoredToo : ''}`,
         exitCode: exitCodes.usage,
       },
     )
   }
-}
-
-function groupsTool(brokers: readonly string[], group: string): string {
-  return `kafka-consumer-groups.sh --bootstrap-server ${brokers.join(',')} --group ${group}`
 }
 
 /** @internal Creates the topic of the positions of groups, unless it exists. @throws CompactedTopicError */
@@ -196,8 +201,8 @@ export async function startRefusal(cluster: ClusterSession, stage: GroupedStage)
   const { lost: full } = await lostPositions(cluster, group, await topicStarts(cluster, inputTopic), outputTopic)
   // Looked at behind the output: who has written rows by then has a position.
   const held = new Set((await positionsIn(cluster, group, inputTopic)).map(({ partition }) => partition))
-  const missing = full.find(({ partition }) => !held.has(partition))
-  return missing && new PositionsMissingError(cluster.settings.brokers, stage, missing.partition)
+  const missing = full.map(({ partition }) => partition).filter((partition) => !held.has(partition))
+  return missing.length === 0 ? undefined : new PositionsMissingError(cluster.settings.brokers, stage, missing)
 }
 
 /**
@@ -207,12 +212,10 @@ export async function startRefusal(cluster: ClusterSession, stage: GroupedStage)
  */
 export async function rebuiltPositions(
   cluster: ClusterSession,
-  stage: string,
+  { stage, group, outputTopic, deadLetterTopic }: GroupedStage & { readonly deadLetterTopic: string },
   inputs: readonly TopicPartition[],
-  outputTopic: string,
-  deadLetterTopic: string,
 ): Promise<PartitionOffset[]> {
-  const { rows, signal } = cluster
+  const { rows, settings, signal } = cluster
   const rangeOf = async ({ topic, partition }: TopicPartition) => (await topicRanges(cluster, topic))[partition]
   const reader = rows.openReader()
   try {
@@ -221,6 +224,7 @@ export async function rebuiltPositions(
       const { partition } = input
       const of = {
         stage,
+        group: { brokers: settings.brokers, group },
         input: await rangeOf(input),
         output: await rangeOf({ topic: outputTopic, partition }),
         deadLetters: await rangeOf({ topic: deadLetterTopic, partition }),

@@ -123,7 +123,7 @@ async function sampleRows(cluster: ClusterSession, options: SampleTopicOptions):
   const group = sampleGroup(dataset, outputTopic)
   // Opened first: it fences another sampler, so that nothing that is read from here on can change.
   const writer = await rows.openWriter(transactionalId(group, 'sampler'), 'none')
-  const reader = rows.openReader()
+  const reader = rows.openReader(group)
   const reporter = new SampleReporter(report)
   try {
     let isFresh = !(await holdsRows(cluster, outputTopic))

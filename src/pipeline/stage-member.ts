@@ -141,8 +141,12 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
           )
         if (lost.length > 0 && isReplay) throw outputOfAnother(outputTopic)
         if (lost.length > 0 && options.rebuildPositions !== true)
-          throw new PositionsMissingError(cluster.settings.brokers, options, lost[0].partition)
-        const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)
+          throw new PositionsMissingError(
+            cluster.settings.brokers,
+            options,
+            lost.map(({ partition }) => partition),
+          )
+        const rebuilt = await rebuiltPositions(cluster, options, lost)
         for (const { partition, offset } of rebuilt)
           cluster.log.warn(
             { group, topic: inputTopic, partition, offset },

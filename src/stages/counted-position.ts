@@ -1,6 +1,7 @@
 import { decodeHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
 import { exitCodes, PipelineError } from '../errors.ts'
+import { type GroupAddress, groupsCommand, resetTo } from '../ports/groups-tool.ts'
 import type { LogReader, TopicPartition } from '../ports/log.ts'
 import { type BoundedRange, readPartition } from './read-partition.ts'
 import { deadLetterHeaders } from './verify/dead-letter-filter.ts'
@@ -8,6 +9,7 @@ import { deadLetterHeaders } from './verify/dead-letter-filter.ts'
 /** A partition of a stage, from its input to its output; the ranges are all that the logs hold. */
 export interface StagePartition {
   readonly stage: string
+  readonly group: GroupAddress
   readonly input: BoundedRange
   readonly output: BoundedRange
   readonly deadLetters: BoundedRange
@@ -16,12 +18,12 @@ export interface StagePartition {
 /** The output of a stage does not determine its position. */
 export class PositionUncountableError extends PipelineError {
   readonly code = 'VGM_POSITION_UNCOUNTABLE'
-  constructor({ topic, partition }: TopicPartition, reason: string) {
+  constructor(group: GroupAddress, { topic, partition }: TopicPartition, reason: string) {
+    const setPosition = groupsCommand(group, topic, [partition], resetTo('offset N'))
     super(`The position in ${topic}/${partition} cannot be found by counting: ${reason}`, {
       fix:
-        'Set the position with "kafka-consumer-groups.sh --reset-offsets --to-offset", after the last ' +
-        'row that is in the output, ' +
-        'or start from the first row with another output topic',
+        `Set the position with "${setPosition}", where N is the offset after the last row that is in the output, or start ` +
+        'from the first row with another output topic',
       exitCode: exitCodes.usage,
     })
   }
@@ -42,11 +44,12 @@ interface LastRow {
  */
 export async function countedPosition(
   reader: LogReader,
-  { stage, input, output, deadLetters }: StagePartition,
+  { stage, group, input, output, deadLetters }: StagePartition,
   signal: AbortSignal,
 ): Promise<number> {
+  const uncountable = (reason: string) => new PositionUncountableError(group, input, reason)
   for (const { topic, partition, offset } of [input, output, deadLetters])
-    if (offset > 0) throw new PositionUncountableError(input, `retention has removed rows of ${topic}/${partition}`)
+    if (offset > 0) throw uncountable(`retention has removed rows of ${topic}/${partition}`)
   let written = 0
   let lastWritten: LastRow | undefined
   await readPartition(reader, output, output.endOffset, signal, (records, from, to) => {
@@ -75,13 +78,10 @@ export async function countedPosition(
     }
     read += to - from
   })
-  if (read < done) throw new PositionUncountableError(input, `its outputs have ${done} rows, and it has only ${read}`)
+  if (read < done) throw uncountable(`its outputs have ${done} rows, and it has only ${read}`)
   const isLetter = lastLetter === position - 1
   if (lastLetter >= position || (!isLetter && !isSameRow(lastRead, lastWritten)))
-    throw new PositionUncountableError(
-      input,
-      `the last row of ${output.topic}/${output.partition} comes from another position`,
-    )
+    throw uncountable(`the last row of ${output.topic}/${output.partition} comes from another position`)
   return position
 }
 

@@ -46,7 +46,15 @@ const folder = (usableBytes: number, rawBytes = 10e9) => [
 ]
 const positions = (committed: number, low: number, high: number) =>
   onDataset({
-    groups: [{ ...healthy.dataset.groups[0], partitions: [{ partition: 0, committed, low, high }] }],
+    groups: [
+      {
+        ...healthy.dataset.groups[0],
+        partitions: [
+          { partition: 0, committed: 1, low: 0, high: 1 },
+          { partition: 1, committed, low, high },
+        ],
+      },
+    ],
   })
 
 /** What is broken, what the only finding beside those that are well says, and its fix. */
@@ -408,15 +416,15 @@ const broken: readonly (readonly [
     'positions',
     'error',
     /retention has removed 2 rows of trips\.raw that vgm\.trips\.normalize has not read/,
-    /Stop normalize; kafka-consumer-groups\.sh .*--to-earliest/,
+    /Stop normalize; kafka-consumer-groups\.sh .* --topic trips\.raw:1 --reset-offsets --to-earliest --execute$/,
   ],
   [
     'a position beyond the end',
     positions(11, 0, 10),
     'positions',
     'error',
-    /beyond the end of trips\.raw in partition 0/,
-    /recreated: .*--reset-offsets --to-earliest.* truncated, .*--to-offset.* a second time/,
+    /beyond the end of trips\.raw in partition 1/,
+    /recreated: .* --topic trips\.raw:1 --reset-offsets --to-earliest.* truncated, .*--to-offset.* a second time/,
   ],
   [
     'a start that would be refused',

@@ -57,6 +57,7 @@ function fakeConnections({
       return { memory, ...(await answer(requests++)) }
     },
     forgetLeader: () => undefined,
+    bootstrap: ['kafka:9092'],
   } as unknown as BrokerConnections
 }
 
@@ -386,12 +387,12 @@ suite('fetcher', () => {
     const connections = fakeConnections({
       answer: async () => ({ errorCode: 0, partitions: [recordsOf(0, nothing, { divergingOffset: 3 })] }),
     })
-    const { fetcher } = hastyFetcher(t, connections)
+    const { fetcher } = hastyFetcher(t, connections, { group: 'g' })
     fetcher.assign([{ topic, partition: 0, offset: 7, leaderEpoch: 4 }])
     await rejects(pollFor(fetcher, 5_000), {
       code: 'VGM_LOG_TRUNCATED',
       message: /t\/0 was truncated: its rows 3 to 6, .* epoch 4/,
-      fix: /--to-offset 3 --execute --topic t:0/,
+      fix: /--bootstrap-server kafka:9092 --group g --topic t:0 --reset-offsets --to-offset 3 --execute"/,
     })
   })
 

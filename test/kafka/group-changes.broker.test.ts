@@ -104,7 +104,7 @@ suite('what changes under a running group, on a broker', () => {
     const ended = rejects(member.run(), {
       code: 'VGM_TOPIC_GONE',
       message: new RegExp(`Topic ${output} has been deleted while it was written to`),
-      fix: /--reset-offsets --to-earliest.*--allow-empty-output/,
+      fix: new RegExp(`--group ${group} --topic ${input} --delete-offsets".*--allow-empty-output`),
     })
     while (member.progress.length === 0) await sleep(20)
     await administer(broker, (admin) => admin.deleteTopics({ topics: [output] }))
@@ -181,6 +181,33 @@ suite('what changes under a running group, on a broker', () => {
     deepEqual(valuesOf(await broker.rows(output)), ['b'])
   })
 
+  test('the command after rows were deleted unread names the partitions of these rows, and no other one', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const [input, output, group] = [await broker.createTopic(3), await broker.createTopic(3), uniqueName('group')]
+    const readToEnd = async () => {
+      const ends = (await broker.ends(input)).map((offset, partition) => ({ topic: input, partition, offset }))
+      await (await openMember(broker, { group, input, output, ends })).run()
+    }
+    for (const partition of [0, 1, 2]) await write(broker, input, partition, 'a')
+    await readToEnd()
+    for (const partition of [0, 1, 2]) await write(broker, input, partition, 'b', 'c')
+    const deleted = [1, 2].map((partition) => ({ partition, offset: '4' }))
+    await administer(broker, async (admin) => {
+      // It must have asked for the topic's leaders before.
+      await admin.fetchTopicOffsets(input)
+      await admin.deleteTopicRecords({ topic: input, partitions: deleted })
+    })
+    await rejects(readToEnd(), {
+      code: 'VGM_POSITION_LOST',
+      message:
+        /Offset 2 of .*\/1 is no longer in the log, which holds 4 to 5; nor are the positions in partitions 2 \(2\)/,
+      fix: new RegExp(
+        `kafka-consumer-groups.sh --bootstrap-server ${broker.settings.brokers.join(',')} --group ${group} ` +
+          `--topic ${input}:1,2 --reset-offsets --to-earliest --execute"`,
+      ),
+    })
+  })
+
   test('a position beyond the end of the log ends the stage, also where it would look like the end', async (t) => {
     const broker = await TestBroker.connect(t)
     const [input, output, group] = [await broker.createTopic(1), await broker.createTopic(1), uniqueName('group')]
@@ -195,7 +222,10 @@ suite('what changes under a running group, on a broker', () => {
     const lost = {
       code: 'VGM_POSITION_LOST',
       message: /Offset 100 .* which ends at 3/,
-      fix: /--reset-offsets --to-earliest.* truncated, .* a second time: .*--to-offset 3/,
+      fix: new RegExp(
+        `--group ${group} --topic ${input}:0 --reset-offsets --to-earliest.* truncated, .* a second time: ` +
+          `.*--to-offset 3 in ${input}:0`,
+      ),
     }
     await rejects((await openMember(broker, { group, input, output, ends })).run(), lost)
     await rejects((await openMember(broker, { group, input, output })).run(), { code: 'VGM_POSITION_LOST' })

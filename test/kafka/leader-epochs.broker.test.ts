@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
-import { Fetcher } from '../../src/kafka/fetcher.ts'
+import { Fetcher, fetcherDefaults } from '../../src/kafka/fetcher.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import { batchOf, TestBroker } from './test-broker.ts'
 import { openMember } from './test-member.ts'
@@ -13,6 +13,10 @@ async function filled(t: TestContext) {
   for (let i = 0; i < 4; i++) await producer.produce(topic, 0, batchOf(`row ${i}`))
   await producer.commit()
   return { broker, topic }
+}
+
+async function pollOf(fetcher: Fetcher): Promise<never> {
+  for (;;) await fetcher.poll(100)
 }
 
 suite('leader epochs, on a broker', () => {
@@ -35,9 +39,12 @@ suite('leader epochs, on a broker', () => {
     fetcher.assign([{ topic, partition: 0, offset: 2, leaderEpoch }])
     equal((await fetcher.poll(5_000))[0].fromOffset, 2)
     fetcher.assign([{ topic, partition: 0, offset: 2, leaderEpoch: leaderEpoch + 1_000 }])
-    const poll = async () => {
-      for (;;) await fetcher.poll(100)
-    }
-    await rejects(poll(), { code: 'VGM_LOG_TRUNCATED', exitCode: 1, fix: /--reset-offsets --to-earliest/ })
+    // A reader without a group has no position that could be moved.
+    await rejects(pollOf(fetcher), { code: 'VGM_LOG_TRUNCATED', exitCode: 1, fix: /that are there now, start again;/ })
+    const member = new Fetcher(broker.connections, { ...fetcherDefaults, group: 'g' })
+    t.after(() => member.close())
+    member.assign([{ topic, partition: 0, offset: 2, leaderEpoch: leaderEpoch + 1_000 }])
+    const reset = new RegExp(`--group g --topic ${topic}:0 --reset-offsets --to-`)
+    await rejects(pollOf(member), { code: 'VGM_LOG_TRUNCATED', exitCode: 1, fix: reset })
   })
 })

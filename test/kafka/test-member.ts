@@ -96,6 +96,7 @@ export async function openMember(broker: TestBroker, options: MemberOptions): Pr
       pollBytes: 1_000,
       partitionMaxBytes: 1_000,
       watch: options.watch ?? watchLimits,
+      group,
     }),
     group,
     startOffsets: (partitions) => connections.listOffsets(partitions, earliest),

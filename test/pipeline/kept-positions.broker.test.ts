@@ -154,7 +154,7 @@ suite('positions that outlive the offsets of groups', () => {
       match(message, /has no position in .*\.raw\/\d, and .*\.normalized\/\d is not empty/)
       match(
         fix,
-        /name another topic for normalized rows.* add --rebuild-positions.*kafka-consumer-groups\.sh .*--reset-offsets/,
+        /name another topic for normalized rows.* add --rebuild-positions.*kafka-consumer-groups\.sh .*:\d+ --reset-offsets/,
       )
       return true
     }

@@ -81,7 +81,7 @@ async function rowsDeleted(context: FaultContext): Promise<void> {
     return offsets.map(({ partition, high }) => ({ partition, offset: Number(high) }))
   })
   worker.signal('SIGCONT')
-  await endsWith(worker, exitCodes.failed, /no longer in the log.*--reset-offsets/)
+  await endsWith(worker, exitCodes.failed, /no longer in the log.*:0 --reset-offsets/)
   await context.open.admin.groups.commitOffsets(dataset.normalizeGroup, topic, ends)
   context.worker(dataset)
   await dataset.write(smallRows)
@@ -104,7 +104,7 @@ async function outputDeleted(context: FaultContext): Promise<void> {
   const { raw, normalized, deadLetters } = dataset.topics
   await context.open.admin.topics.delete([normalized])
   await dataset.write(smallRows)
-  await endsWith(worker, exitCodes.failed, /deleted while it was written to.*--reset-offsets --to-earliest/)
+  await endsWith(worker, exitCodes.failed, /deleted while it was written to.*--delete-offsets/)
   await context.open.admin.topics.delete([deadLetters])
   await context.open.admin.groups.commitOffsets(dataset.normalizeGroup, raw, [{ partition: 0, offset: 0 }])
   const successor = context.worker(dataset)
