@@ -61,7 +61,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 /** Folders that may know the types of all below them. */
 const openToTypes = ['reports', 'commands']
 
-const openToAll = ['src/errors.ts', 'src/nearest-name.ts', 'src/count-text.ts', 'src/require-keys.ts']
+const openToAll = [
+  'src/errors.ts',
+  'src/nearest-name.ts',
+  'src/count-text.ts',
+  'src/require-keys.ts',
+  'src/iso-time.ts',
+]
 
 /** Packages that are somebody's trade: which folders may know them. */
 const packages: Readonly<Record<string, readonly string[]>> = {

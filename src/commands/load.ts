@@ -37,7 +37,10 @@ export function loadCommand(): Command {
   return addFileOptions(command)
     .option('--key <column>', 'column with the key, which chooses the partition')
     .option('--timestamp <column>', 'column with the time of each record (default: now)')
-    .option('--default-timestamp <time>', 'time of rows that have none in --timestamp: now, or ISO 8601')
+    .option(
+      '--default-timestamp <time>',
+      'time of rows that have none in --timestamp: now, ISO 8601 (UTC if no zone is named), or ms since 1970',
+    )
     .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
     .option('--bad-rows <file>', 'file for CSV rows that cannot be read')
     .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)

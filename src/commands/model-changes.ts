@@ -31,7 +31,11 @@ export function whichCommand(): Command {
     'show which version the newest normalized rows have',
     'vgm model which --dataset trips --at @2026-11-01T00:00:00Z',
   )
-    .option('--at <position>', 'the last row up to an offset or a time, else the first behind it', parseReplayPosition)
+    .option(
+      '--at <position>',
+      'the last row up to an offset or @time (ISO 8601, UTC if no zone is named, or ms since 1970), else the first behind it',
+      parseReplayPosition,
+    )
     .addOption(topicOption('normalized'))
     .action((flags: WhichFlags) =>
       withCluster(flags, async (cluster) => {

@@ -1,3 +1,4 @@
+import { timeForms, timeOfFlag } from './time-text.ts'
 import type { ValueRule } from './value-rules.ts'
 
 /** Where a replay begins or stops in each partition. */
@@ -8,12 +9,11 @@ export function parsePosition(text: string): ReplayPosition | undefined {
   if (text === 'start' || text === 'end') return text
   if (/^\d+$/.test(text)) return { offset: Number(text) }
   if (!text.startsWith('@')) return undefined
-  const time = text.slice(1)
-  const timestampMs = /^\d+$/.test(time) ? Number(time) : Date.parse(time)
+  const timestampMs = timeOfFlag(text.slice(1))
   return Number.isNaN(timestampMs) ? undefined : { timestampMs }
 }
 
 export const replayPosition: ValueRule<string> = {
   allows: (value) => typeof value === 'string' && parsePosition(value) !== undefined,
-  may: 'an offset (120000), a time (@2026-11-23T06:00:00Z, or @ and ms since 1970), start or end',
+  may: `an offset (120000), start, end, or a time behind an @: ${timeForms}`,
 }

@@ -42,14 +42,16 @@ export class OffsetAdmin {
   }
 
   /**
-   * The first offset of each partition whose row or marker is as new as `timestampMs` (ms since the epoch); the end if
-   * none is.
+   * The first offset of each partition whose row or marker is as new as `timestampMs` (ms since 1970, negative before);
+   * the end if none is.
    *
    * @throws TopicMissingError
    */
   async at(topic: string, timestampMs: number): Promise<readonly PartitionOffset[]> {
     const partitions = partitionsOf(topic, await this.#topics.mustExist(topic))
-    const found = await this.#requests.connections.listOffsets(partitions, timestampMs)
+    // Negative times are names of places to a broker. Every row is as new as a time before 1970.
+    const at = timestampMs < 0 ? earliest : timestampMs
+    const found = await this.#requests.connections.listOffsets(partitions, at)
     const ends = await this.#requests.connections.listOffsets(partitions, latest)
     return found.map((at, i) => (at.offset < 0 ? ends[i] : at))
   }

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, transactionalId, valueSubject } from '../config/names.ts'
+import { timeForms, timeOfFlag } from '../config/time-text.ts'
 import {
   anyText,
   count,
@@ -39,7 +40,6 @@ import type { TransactionalWriter } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
 import type { LoadedFiles } from '../stages/loaded-files.ts'
-import { timeOfText } from '../stages/times.ts'
 import { call } from './call.ts'
 import { fields, optionChecks, record } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -62,7 +62,7 @@ export interface LoadFileOptions extends FileReading {
   readonly key?: string | undefined
   /** column that is the time of each record [the time of the load] */
   readonly timestamp?: string | undefined
-  /** time of the rows that have none in `timestamp`: 'now', or ISO 8601 [none: such a row is an error] */
+  /** time of the rows that have none in `timestamp`: 'now', ISO 8601 (UTC where no zone is named), or ms since 1970 [none: such a row is an error] */
   readonly defaultTimestamp?: string | undefined
   /** of the topic, if it is new [4] */
   readonly partitions?: number | undefined
@@ -84,12 +84,12 @@ export interface LoadFileOptions extends FileReading {
 
 /** ms since 1970; NaN for another text. */
 function parseLoadTime(time: string): number {
-  return time === 'now' ? Date.now() : Math.floor(timeOfText(time))
+  return time === 'now' ? Date.now() : timeOfFlag(time)
 }
 
 const loadTime: ValueRule<string> = {
   allows: (value) => typeof value === 'string' && parseLoadTime(value) >= 0,
-  may: 'now, or a time since 1970 such as 2026-11-23T06:00:00Z',
+  may: `now, or a time since 1970: ${timeForms}`,
 }
 
 const names = listOf(text, 'names of columns')

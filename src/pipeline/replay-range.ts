@@ -54,7 +54,6 @@ export async function replayRange(
     if (position === 'end') return held.map(({ endOffset }) => endOffset)
     if ('offset' in position)
       return held.map(({ offset, endOffset }) => Math.min(Math.max(position.offset, offset), endOffset))
-    if (position.timestampMs < 0) return held.map(({ offset }) => offset)
     return (await offsetsAtTime(cluster, topic, position.timestampMs)).map(({ offset }) => offset)
   }
   const starts = await offsetsAt(isByField && isTime(from) ? 'start' : from)
@@ -76,7 +75,11 @@ export async function replayRange(
       )
     throw new UsageError(none, `Name another range. The topic's partitions hold offsets ${holdings}`)
   }
-  const remarks = held.flatMap(({ partition, offset: low, endOffset: end }, i) => [
+  const instants = [
+    ...(isTime(from) ? [instantText(options.from, from.timestampMs)] : []),
+    ...(isTime(to) ? [instantText(options.to, to.timestampMs)] : []),
+  ]
+  const gaps = held.flatMap(({ partition, offset: low, endOffset: end }, i) => [
     ...(isOffset(from) && from.offset < low
       ? [`Partition ${partition} begins at offset ${low}: its rows from offset ${from.offset} on are gone`]
       : []),
@@ -86,6 +89,7 @@ export async function replayRange(
     ...(isOffset(from) && from.offset > end ? [`Partition ${partition} ends at offset ${end}, before --from`] : []),
     ...(isOffset(to) && to.offset > end ? [`Partition ${partition} ends at offset ${end}, before --to`] : []),
   ])
+  const remarks = [...instants, ...gaps]
   const isBounded = isTime(from) || isTime(to)
   if (isBounded && !isByField && (await takesArrivalTime(cluster, topic)))
     remarks.push(
@@ -129,6 +133,11 @@ function checkTimes({ strictTime, eventTime }: ReplayRangeOptions, from: ReplayP
     `${flag} needs a time at one end of the range, and both ends are offsets`,
     `Give --from or --to as @time, such as @2026-11-23, or leave out ${flag}`,
   )
+}
+
+/** What a time stands for, in UTC: texts without a zone, and numbers, do not show it. */
+function instantText(text: string, timestampMs: number): string {
+  return `Time ${text} is ${new Date(timestampMs).toISOString()}`
 }
 
 const isTime = (position: ReplayPosition) => typeof position === 'object' && 'timestampMs' in position

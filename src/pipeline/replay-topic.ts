@@ -33,7 +33,7 @@ export interface ReplayTopicOptions {
   readonly dataset: string
   /** a version of the model, or a name, whose version of now is used to the end */
   readonly model: VersionName
-  /** offset of each partition, @time (ISO 8601, or ms since 1970), 'start' or 'end' ['start'] */
+  /** offset of each partition, @time (ISO 8601, UTC if no zone is named, or ms since 1970), 'start' or 'end' ['start'] */
   readonly from?: string | undefined
   /** likewise; rows before it are replayed ['end'] */
   readonly to?: string | undefined

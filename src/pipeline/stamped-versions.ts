@@ -12,7 +12,7 @@ export interface StampedVersionsOptions {
   readonly dataset: string
   /** of normalized rows [`<dataset>.normalized`] */
   readonly topic?: string | undefined
-  /** the row at an offset of each partition or at a time (@ISO 8601, or @ms since 1970), or next to it ['end'] */
+  /** the row at an offset of each partition or at a time (@ISO 8601, UTC if no zone is named, or @ms since 1970), or next to it ['end'] */
   readonly at?: string | undefined
 }
 

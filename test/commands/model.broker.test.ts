@@ -136,6 +136,8 @@ suite('versions of a model', () => {
     equal(at[0].version, 1)
     equal(at[0].offset, before.offset)
     const [first] = await stampedVersions(cluster, { dataset, at: '@0' })
+    // Brokers have other meanings for -1 and -2.
+    deepEqual((await stampedVersions(cluster, { dataset, at: '@-1' }))[0], first)
     equal(first.version, 1)
   })
 

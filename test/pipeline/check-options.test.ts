@@ -176,7 +176,7 @@ const cases: readonly Case[] = [
       modelsTopic: topic,
       key: name,
       timestamp: name,
-      defaultTimestamp: ['', 'yesterday', '1969-01-01', 5, null],
+      defaultTimestamp: ['', 'yesterday', '1969-01-01', '2023-02-30', '1.5', 5, null],
       partitions: count_,
       compression,
       controlTopic: topic,

@@ -33,6 +33,7 @@ suite('times as people write them', () => {
     ['', Number.NaN],
     ['23.11.2026', Number.NaN],
     ['2026-13-45', Number.NaN],
+    ['2026-02-30', Number.NaN],
     ['12:00:00', Number.NaN],
     ['soon', Number.NaN],
   ] as const)
