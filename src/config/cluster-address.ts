@@ -79,20 +79,24 @@ function parseBrokers(text: string): string[] {
   const brokers = text.split(',').map((broker) => broker.trim())
   const malformed = brokers.find((broker) => !brokerAddress.allows(broker))
   if (malformed !== undefined)
-    throw new UsageError(`"${malformed}" is not a broker's address`, 'Write host:port, or several separated by commas')
+    throw new UsageError(
+      `"${malformed}" is not a broker's address`,
+      `Write ${brokerAddress.may}; several separated by commas`,
+    )
   return brokers
 }
 
 function parseRegistry(text: string): string {
   if (registryUrl.allows(text)) return withoutSlash(text)
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url !== undefined && (url.username !== '' || url.password !== ''))
     throw new UsageError(
       `The registry's address contains a login, and addresses appear in logs and command lines`,
       'Use --registry-username, and --registry-password-file or SCHEMA_REGISTRY_PASSWORD',
     )
   throw new UsageError(
     `"${registryUrl.show?.(text)}" is not a registry's address`,
-    'Write its URL, such as http://localhost:8081',
+    'Write its URL, such as http://localhost:8081, with a port from 1 to 65535',
   )
 }
 

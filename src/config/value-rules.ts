@@ -91,9 +91,12 @@ export const avroName = textRule('a name of Avro: letters, digits and underscore
   /^[A-Za-z_][A-Za-z0-9_]*$/.test(text),
 )
 
-const brokerPattern = /^[^\s,:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/
+const brokerPattern = /^(?:[^\s,:]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/
 
-export const brokerAddress = textRule('host:port', (text) => brokerPattern.test(text))
+export const brokerAddress = textRule('host:port, with a port from 1 to 65535', (text) => {
+  const port = Number(brokerPattern.exec(text)?.[1] ?? 0)
+  return port >= 1 && port <= 65_535
+})
 
 /** What stands before an @ may be a password. */
 const withoutLogin = (text: string): string => text.replace(/^.*@/s, '...@')
@@ -102,7 +105,8 @@ export const registryUrl = textRule(
   'the URL of a registry, such as http://localhost:8081, without a login in it',
   (text) => {
     const url = URL.canParse(text) ? new URL(text) : undefined
-    return url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+    if (url === undefined || !/^https?:$/.test(url.protocol) || url.port === '0') return false
+    return url.username === '' && url.password === ''
   },
   withoutLogin,
 )

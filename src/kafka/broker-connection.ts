@@ -183,7 +183,8 @@ export class BrokerConnection extends EventEmitter<{ error: [Error]; close: [] }
     socket.uncork()
   }
 
-  #open(host: string, port: number): Promise<void> {
+  /** Also what Node refuses at once, such as a port that is none, is a rejection: nothing is emitted before. */
+  async #open(host: string, port: number): Promise<void> {
     const { tls, tlsServerName } = this.#options
     const frames = this.#frames
     let isFirst = tls === undefined

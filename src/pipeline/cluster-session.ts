@@ -96,7 +96,7 @@ export interface ClusterOptions {
 
 const clusterChecks = optionChecks<ClusterOptions>(
   'openCluster',
-  { brokers: listOf(brokerAddress, 'host:port'), registry: registryUrl },
+  { brokers: listOf(brokerAddress, brokerAddress.may), registry: registryUrl },
   {
     access: accessCheck,
     positionsTopic: ownTopic,

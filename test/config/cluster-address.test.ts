@@ -32,10 +32,28 @@ function ownState(t: TestContext): void {
   })
 }
 
-suite('the cluster that no flag names', () => {
-  test('is none if none has been started', async (t) => {
+suite('the cluster that a command works with', () => {
+  test('is none if no flag names one and none has been started', async (t) => {
     ownState(t)
     await rejects(clusterAddress({}), { code: 'VGM_USAGE', message: /none of "vgm up" is running/ })
+  })
+
+  test('has addresses with ports that there are', async () => {
+    const registry = 'http://127.0.0.1:8081'
+    for (const brokers of ['127.0.0.1:99999', '127.0.0.1:65536', '127.0.0.1:0', '[::1]:70000', 'a:9092,b:99999', 'a:x'])
+      await rejects(clusterAddress({ brokers, registry }), {
+        code: 'VGM_USAGE',
+        message: /is not a broker's address/,
+        fix: /a port from 1 to 65535/,
+      })
+    for (const registry of ['http://127.0.0.1:99999', 'http://127.0.0.1:0', 'http://127.0.0.1:x'])
+      await rejects(clusterAddress({ brokers: 'a:9092', registry }), {
+        code: 'VGM_USAGE',
+        message: /is not a registry's address/,
+        fix: /a port from 1 to 65535/,
+      })
+    const brokers = '127.0.0.1:65535,[::1]:1'
+    deepEqual((await clusterAddress({ brokers, registry })).brokers, brokers.split(','))
   })
 
   test('is waited for while it is too busy to answer', async (t) => {

@@ -1,10 +1,12 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { suite, type TestContext, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { BrokerConnection } from '../../src/kafka/broker-connection.ts'
+import { ConnectionLostError } from '../../src/kafka/broker-errors.ts'
 import { createAPI, type Reader, Writer } from '../../src/kafka/client-parts.ts'
+import { ConnectionPool, connectionLimits } from '../../src/kafka/connection-pool.ts'
 import { createAuthority } from '../security/certificates.ts'
 
 /** A request whose answer is what was asked. */
@@ -106,6 +108,19 @@ suite('broker connection', () => {
   test('bytes that are no frames cost the connection', async (t) => {
     const connection = await connect(t, (_asked, socket) => socket.write(Buffer.alloc(16, 0xff)))
     await rejects(echo.async(connection, Buffer.of(1)), { message: 'Connection closed' })
+  })
+
+  test('a port that Node refuses at once is a lost connection, each time that it is tried', async () => {
+    const pool = new ConnectionPool({ brokers: [], clientId: 'test' }, connectionLimits)
+    // Brokers may advertise any number.
+    const broker = { node: 1, host: '127.0.0.1', port: 99_999 }
+    for (let attempt = 0; attempt < 2; attempt++)
+      await rejects(pool.connection(broker, 'control'), (error: Error) => {
+        ok(error instanceof ConnectionLostError)
+        match(error.message, /advertises 127\.0\.0\.1:99999, which cannot be reached .*Port should be/)
+        return true
+      })
+    await pool.close()
   })
 
   test('a listener that speaks TLS only is named as what it is', async (t) => {
