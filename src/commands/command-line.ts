@@ -55,6 +55,8 @@ export async function runCommandLine(argv: readonly string[], peers?: PreparePee
   let isForPrograms = false
   const program = createProgram(peers)
     .version(softwareVersion)
+    // Behind a command --version is not the program's: whoever writes it there means a model's.
+    .enablePositionalOptions()
     .hook('preAction', (_, action) => {
       applySettings(action, process.env)
       const { debug = false, json = false } = action.opts<{ debug?: boolean; json?: boolean }>()

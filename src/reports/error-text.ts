@@ -16,8 +16,16 @@ export function errorText(error: unknown, isDebugging: boolean): string {
 
 /** @example "error: unknown option '--jsn' (Did you mean --json?). Add --help to see what there is." */
 export function commanderText(message: string): string {
-  return `${message
+  const what = message
     .trim()
     .replaceAll(/\s*\n\s*/g, ' ')
-    .replace(/\.$/, '')}. Add --help to see what there is.`
+    .replace(/\.$/, '')
+  const fix = versionFlag.test(what) ? versionFix : 'Add --help to see what there is'
+  return `${what}. ${fix}.`
 }
+
+const versionFlag = /unknown option '(?:--version|-V)\b/
+
+const versionFix =
+  'Write the version of a model behind the other flags, as in "vgm model show --dataset trips 1", or as --model 1 where ' +
+  'a command has that flag; "vgm --version" is the version of the program'

@@ -29,6 +29,20 @@ suite('bad usage is refused in one line, with exit code 2', () => {
     await refusedAtStart(['lag', '--dataset', 'd', '--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/)
   })
 
+  test('a --version behind a command, with how the version of a model is written', async () => {
+    const dataset = ['--dataset', 'd']
+    for (const command of ['show', 'card', 'diff', 'alias', 'rm', 'promote', 'export', 'ls'])
+      for (const flag of [['--version', '1'], ['--version=1'], ['-V', '1']])
+        await refused(
+          ['model', command, ...dataset, ...flag],
+          /unknown option .*"vgm model show --dataset trips 1", or/,
+        )
+    await refused(['replay', ...dataset, '--version', '1'], /unknown option '--version'.* --model 1/)
+    await refused(['model', '--version'], /unknown option '--version'.*"vgm --version" is the version of the program/)
+    const { code, out } = await vgmShared(['--version'])
+    deepEqual([code, /^\d+\.\d+\.\d+/.test(out)], [0, true])
+  })
+
   test('an unknown command', async () => {
     await refused(['nrmalize'], /unknown command 'nrmalize' \(Did you mean normalize\?\)/)
   })
