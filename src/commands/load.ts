@@ -39,7 +39,7 @@ export function loadCommand(): Command {
     .option('--timestamp <column>', 'column with the time of each record (default: now)')
     .option(
       '--default-timestamp <time>',
-      'time of rows that have none in --timestamp: now, ISO 8601 (UTC if no zone is named), or ms since 1970',
+      'time of rows that have none in --timestamp: now, ISO 8601 (UTC without a zone), or ms since 1970',
     )
     .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
     .option('--bad-rows <file>', 'file for CSV rows that cannot be read')

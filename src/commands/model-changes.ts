@@ -33,7 +33,7 @@ export function whichCommand(): Command {
   )
     .option(
       '--at <position>',
-      'the last row up to an offset or @time (ISO 8601, UTC if no zone is named, or ms since 1970), else the first behind it',
+      'the last row up to an offset or @time (ISO 8601, UTC without a zone; or ms since 1970), else the first behind it',
       parseReplayPosition,
     )
     .addOption(topicOption('normalized'))

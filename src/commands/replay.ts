@@ -56,7 +56,7 @@ export function replayCommand(): Command {
     .requiredOption('--model <version>', 'version of the model, or a name of one', parseVersionNameFlag)
     .option(
       '--from <position>',
-      'an offset of each partition, @time (ISO 8601, UTC if no zone is named, or ms since 1970), start or end',
+      'an offset, @time (ISO 8601, UTC without a zone; or ms since 1970), start or end',
       parseReplayPosition,
       'start',
     )
