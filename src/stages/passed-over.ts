@@ -107,6 +107,8 @@ function noIds(names: number): Omit<PassedOver, 'rows'> {
   }
 }
 
+const anotherSchema = 'Check the producer: it used another schema'
+
 function ofSchema(
   called: string,
   error: RowError,
@@ -124,8 +126,12 @@ function ofSchema(
               : 'Configure the producer to write records: a column is a field of one',
           }
     case rowErrors.malformed:
+      return {
+        reason: `the value is not a row of ${called}: it ends too early, or has what cannot be`,
+        fix: anotherSchema,
+      }
     case rowErrors.trailingBytes:
-      return { reason: `the value is not a row of ${called}`, fix: 'Check the producer: it used another schema' }
+      return { reason: `the value begins as a row of ${called}, and more bytes follow`, fix: anotherSchema }
     default:
       return undefined
   }

@@ -27,6 +27,23 @@ suite('why rows were passed over', () => {
     match(passedOver(censusOf([0], rowErrors.unknownSchema, 9), [], unknown)[0].fix, /^No registry gives the id 0/)
   })
 
+  test('rows that end too early are told from rows that go on', () => {
+    const failed = new Map<RowError, number>([
+      [rowErrors.malformed, 3],
+      [rowErrors.trailingBytes, 5],
+    ])
+    const census = { schemas: new Map([[15, { rows: 8, failed }]]), looks: new Map(), tombstones: 0 }
+    const found = passedOver(census, [], () => ({ json: '{"type":"record","name":"R","fields":[]}' }))
+    deepEqual(
+      found.map(({ rows, reason }) => [rows, reason]),
+      [
+        [5, 'the value begins as a row of schema 15, and more bytes follow'],
+        [3, 'the value is not a row of schema 15: it ends too early, or has what cannot be'],
+      ],
+    )
+    for (const { fix } of found) match(fix, /^Check the producer: it used another schema$/)
+  })
+
   test('a schema that is no record has no columns to name', () => {
     const told = (json: string) => passedOver(censusOf([7], rowErrors.schemaMismatch, 9), [], () => ({ json }))[0]
     match(told('"double"').fix, /write records/)
