@@ -16,12 +16,13 @@ export class TopicMissingError extends PipelineError {
   }
 }
 
-/** An output topic exists with another number of partitions than its rows need. */
+/** A topic that is written to exists with another number of partitions than its rows need. */
 export class PartitionCountError extends PipelineError {
   readonly code = 'VGM_PARTITION_COUNT'
   constructor(topic: string, actual: number, needed: number, brokers: readonly string[]) {
     const tool = `kafka-topics.sh --bootstrap-server ${brokers.join(',')}`
-    super(`Topic ${topic} has ${actual} partitions and needs ${needed}: a row keeps its partition`, {
+    const has = actual === 1 ? '1 partition' : `${actual} partitions`
+    super(`Topic ${topic} has ${has} and needs ${needed}: a row keeps its partition`, {
       fix:
         actual < needed
           ? `Run "${tool} --alter --topic ${topic} --partitions ${needed}"`

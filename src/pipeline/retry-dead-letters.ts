@@ -1,6 +1,7 @@
 import { type GroupStage, groupName, topicNames, transactionalId } from '../config/names.ts'
 import { datasetName, listener, listOf, naturalNumber, ownTopic, text, type ValueRule } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
+import { PartitionCountError } from '../kafka/topic-errors.ts'
 import { parseRetried } from '../stages/retried-ranges.ts'
 import { type RetryRange, type RetryReport, retryDeadLetters as retryRows } from '../stages/retry-dead-letters.ts'
 import { DeadLetterMissingError } from '../stages/verify/read-dead-letters.ts'
@@ -62,6 +63,7 @@ const checks = optionChecks<RetryDeadLettersOptions>(
  * await retryDeadLetters(cluster, { dataset: 'trips', codes: ['VGM_ROW_SCHEMA_UNKNOWN'] })
  *
  * @throws TopicMissingError; DeadLetterMissingError for a range without a row; RowTooLargeError;
+ *   PartitionCountError for a raw topic that lacks a partition, as one that was made again;
  *   FencedError for two at once; InterruptedError when the cluster's signal fires: the same call goes on
  */
 export async function retryDeadLetters(
@@ -102,6 +104,9 @@ async function retry(cluster: ClusterSession, options: RetryDeadLettersOptions):
       const offset = Math.min(Math.max(range.offset, wanted.from), range.endOffset)
       return [{ ...known, offset, endOffset: Math.min(range.endOffset, wanted.to + 1) }]
     })
+    // Each dead letter stands in the partition that it came from.
+    const needed = Math.max(0, ...ranges.filter(holdsOffsets).map(({ partition }) => partition + 1))
+    if (needed > partitions) throw new PartitionCountError(rawTopic, partitions, needed, cluster.settings.brokers)
     const others = await otherReaders(cluster, dataset, rawTopic)
     if (others.length > 0)
       cluster.log.warn({ topic: rawTopic, groups: others }, 'these groups read the topic too: they get the rows again')
@@ -127,6 +132,8 @@ async function retry(cluster: ClusterSession, options: RetryDeadLettersOptions):
     await writer.close()
   }
 }
+
+const holdsOffsets = ({ offset, endOffset }: RetryRange) => offset < endOffset
 
 const retryStage: GroupStage = 'retry'
 

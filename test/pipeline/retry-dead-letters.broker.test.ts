@@ -195,6 +195,20 @@ suite('dead letters that are listed, exported and retried', () => {
     await rejects(retryDeadLetters(cluster, { ...of, ranges: [range, range] }), { code: 'VGM_USAGE' })
   })
 
+  test('a raw topic that was made again with fewer partitions is refused at once', async (t) => {
+    const { cluster, of, pipeline } = await openShop(t)
+    const { raw } = pipeline.topics
+    await cluster.admin.topics.delete([raw])
+    await cluster.admin.topics.ensureRowTopic({ topic: raw, partitions: 1 })
+    await rejects(retryDeadLetters(cluster, of), {
+      code: 'VGM_PARTITION_COUNT',
+      message: `Topic ${raw} has 1 partition and needs 2: a row keeps its partition`,
+      fix: /--alter .*--partitions 2/,
+    })
+    const { rowsOut } = await retryDeadLetters(cluster, { ...of, ranges: [{ partition: 0, from: 0, to: 999 }] })
+    equal(rowsOut, 6)
+  })
+
   test('a range without a dead letter is refused, as show refuses it', async (t) => {
     const { cluster, of } = await openShop(t)
     const letters = (await listDeadLetters(cluster, of)).filter(({ partition }) => partition === 0)
