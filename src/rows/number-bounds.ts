@@ -1,6 +1,6 @@
 import type { NumericType } from './numeric-columns.ts'
 import { isInteger } from './planned-columns.ts'
-import { rowErrors } from './row-error.ts'
+import { type RowError, rowErrors } from './row-error.ts'
 
 /**
  * Open intervals of the numbers that round into a type: restoring gives back the largest int only to within some ulp,
@@ -15,10 +15,25 @@ const bounds: Readonly<Record<NumericType, readonly [low: number, high: number]>
   decimal: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
 }
 
-/** Fails the rows with a number that the type cannot hold: `notFinite` or `beyondExact`. All arrays of one length. */
-export function failUnholdable(type: NumericType, values: Float64Array, isNull: Uint8Array, status: Uint8Array): void {
+/** Whether a number rounds into a type. */
+export function isHoldable(type: NumericType, value: number): boolean {
   const [low, high] = bounds[type]
-  const error = isInteger(type) ? rowErrors.beyondExact : rowErrors.notFinite
+  return value > low && value < high
+}
+
+/**
+ * Fails the rows with a number that the type cannot hold. All arrays of one length.
+ *
+ * @param error of finite numbers; that of others is `notFinite`
+ */
+export function failUnholdable(
+  type: NumericType,
+  values: Float64Array,
+  isNull: Uint8Array,
+  status: Uint8Array,
+  error: RowError = isInteger(type) ? rowErrors.beyondExact : rowErrors.notFinite,
+): void {
+  const [low, high] = bounds[type]
   for (let row = 0; row < values.length; row++) {
     const value = values[row]
     if ((value > low && value < high) || isNull[row] !== 0 || status[row] !== rowErrors.none) continue

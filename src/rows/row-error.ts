@@ -27,6 +27,8 @@ export const rowErrors = {
   batchMalformed: 12,
   /** the transform of a program has set it aside */
   rejected: 13,
+  /** a number that the transform of a program has written, and its field's type cannot hold */
+  beyondField: 14,
 } as const
 
 export type RowError = (typeof rowErrors)[keyof typeof rowErrors]
@@ -47,6 +49,7 @@ export const rowErrorCodes: readonly string[] = [
   'VGM_BATCH_TOO_LARGE',
   'VGM_BATCH_MALFORMED',
   'VGM_ROW_REJECTED',
+  'VGM_ROW_BEYOND_FIELD',
 ]
 
 /** What stands in the header `vgm.error.message`, by error. */
@@ -66,4 +69,5 @@ export const rowErrorMessages: readonly string[] = [
   'The batch inflates to more than a reader accepts: the value is the whole record batch as it is in the log',
   'The batch cannot be decompressed or parsed: the value is the whole record batch as it is in the log',
   'The transform has rejected the row',
+  'The transform has written a number that its field cannot hold',
 ]

@@ -4,7 +4,7 @@ import { KernelColumns } from '../kernel/kernel-columns.ts'
 import { RowKernel, type RowProgram } from '../kernel/row-kernel.ts'
 import type { SchemaStore } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
-import { failUnholdable } from '../rows/number-bounds.ts'
+import { failUnholdable, isHoldable } from '../rows/number-bounds.ts'
 import type { NumericType } from '../rows/numeric-columns.ts'
 import { planColumns } from '../rows/planned-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
@@ -70,6 +70,8 @@ function isThenable(result: unknown): result is PromiseLike<unknown> {
   return typeof (result as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function'
 }
 
+const withArticle = (type: NumericType) => (type === 'int' ? 'an int' : `a ${type}`)
+
 /** A transform that goes on after it has returned. */
 class AsyncTransformError extends PipelineError {
   readonly code = 'VGM_TRANSFORM_ASYNC'
@@ -123,7 +125,7 @@ export class ColumnTransform implements RowTransform {
           ? { program: noProgram, head: new Uint8Array(0) }
           : { program: plan.replaced, columns: columns.at, head: plan.head },
       )
-      await encodeRun(kernel, run, target)
+      await encodeRun(kernel, run, this.#telling(target, plan))
     }
     return end
   }
@@ -168,7 +170,51 @@ export class ColumnTransform implements RowTransform {
   #check({ types }: ColumnPlan, from: number, to: number): void {
     const status = this.kernel.status.subarray(from, to)
     for (const [c, type] of types.entries())
-      failUnholdable(type, this.#columns.values(c, from, to), this.#columns.isNull(c, from, to), status)
+      failUnholdable(
+        type,
+        this.#columns.values(c, from, to),
+        this.#columns.isNull(c, from, to),
+        status,
+        rowErrors.beyondField,
+      )
+  }
+
+  /** Has dead letters say what is wrong with a field: what an error means everywhere is said of models. */
+  #telling(target: RowTarget, plan: ColumnPlan | undefined): RowTarget {
+    return {
+      ...target,
+      deadLetter: (records, row, error) => {
+        // Whether a decimal has room shows when the kernel writes it. What came beyond it has failed before.
+        const isWritten = error === rowErrors.beyondExact && this.kernel.status[row] === rowErrors.none
+        const meant = isWritten ? rowErrors.beyondField : error
+        return target.deadLetter(records, row, meant, this.#reason(meant, row, plan?.types ?? []))
+      },
+    }
+  }
+
+  #reason(error: number, row: number, types: readonly NumericType[]): string | undefined {
+    const { name: transform, columns } = this.#options.definition
+    switch (error) {
+      case rowErrors.schemaMismatch:
+        return `The schema lacks a column of transform ${transform}, or has it with another type`
+      case rowErrors.beyondExact:
+        return (
+          `A column of transform ${transform} has an integer beyond 2^49, or a decimal beyond 2^48 units of its last ` +
+          'digit'
+        )
+      case rowErrors.notFinite:
+      case rowErrors.beyondField: {
+        const value = (c: number) => this.#columns.values(c, row, row + 1)[0]
+        const isNull = (c: number) => this.#columns.isNull(c, row, row + 1)[0] !== 0
+        const c = types.findIndex((type, c) => !isNull(c) && !isHoldable(type, value(c)))
+        if (c >= 0) return `Field "${columns[c]}" is ${withArticle(types[c])}, which cannot hold ${value(c)}`
+        return error === rowErrors.notFinite
+          ? `A column of transform ${transform} is NaN or infinite`
+          : `Transform ${transform} has written a number that its field, a decimal, cannot hold`
+      }
+      default:
+        return undefined
+    }
   }
 
   async #compile(schema: string): Promise<ColumnPlan | UnusableSchema> {

@@ -107,11 +107,12 @@ export class DeadLetterWatch {
    * Counts a dead letter.
    *
    * @param row rows of the batch that came before it
+   * @param told why, where more is known than what the error means everywhere
    * @throws InvalidRowError, DeadLetterShareError
    */
-  deadLetter({ topic, partition }: TopicPartition, offset: number, row: number, error: number): void {
+  deadLetter({ topic, partition }: TopicPartition, offset: number, row: number, error: number, told?: string): void {
     const problem = error === rowErrors.schemaMismatch ? this.#schemaProblem() : undefined
-    const reason = problem?.reason ?? rowErrorMessages[error]
+    const reason = problem?.reason ?? told ?? rowErrorMessages[error]
     this.#fix = problem?.fix ?? usualFix
     this.#lastRow = `${topic}/${partition} offset ${offset}: ${reason} (${rowErrorCodes[error]})`
     if (this.#policy.onInvalid === 'stop') throw new InvalidRowError(this.#lastRow)

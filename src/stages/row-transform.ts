@@ -9,8 +9,12 @@ export interface RowTarget {
   /** the input partition */
   readonly source: TopicPartition
   readonly output: PartitionOutput
-  /** Sends row `row` to the dead letters, unchanged, with the reason in its headers. */
-  deadLetter(records: Records, row: number, error: number): Promise<void>
+  /**
+   * Sends row `row` to the dead letters, unchanged, with the reason in its headers.
+   *
+   * @param reason a full sentence without the final full stop [what the error means everywhere]
+   */
+  deadLetter(records: Records, row: number, error: number, reason?: string): Promise<void>
 }
 
 /** Why rows of a schema cannot be processed. */

@@ -50,10 +50,10 @@ export class SliceOutputs {
     const target: RowTarget = {
       source: { topic, partition },
       output: this.#output(this.#outputs, outputTopic, outputPartition(partition), this.#options.sizes.output),
-      deadLetter: async (records, row, error) => {
+      deadLetter: async (records, row, error, reason) => {
         const offset = records.baseOffset + records.offsetDelta[row]
-        this.#note({ topic, partition }, offset, row, error)
-        const headers = this.#errorHeaders(topic, partition, offset, error)
+        this.#note({ topic, partition }, offset, row, error, reason)
+        const headers = this.#errorHeaders(topic, partition, offset, error, reason)
         if (!(await this.#deadLetterOutput(partition).copyRow(records, row, headers)))
           throw this.#tooLarge({ topic, partition }, offset)
       },
@@ -122,8 +122,8 @@ export class SliceOutputs {
   }
 
   /** Counts a dead letter. @throws InvalidRowError, DeadLetterShareError */
-  #note(source: TopicPartition, offset: number, row: number, error: number): void {
-    this.#watch.deadLetter(source, offset, row, error)
+  #note(source: TopicPartition, offset: number, row: number, error: number, reason?: string): void {
+    this.#watch.deadLetter(source, offset, row, error, reason)
     const kind = this.#kinds.get(error)
     if (kind === undefined) this.#kinds.set(error, { rows: 1, partition: source.partition, offset })
     else kind.rows++
@@ -153,11 +153,17 @@ export class SliceOutputs {
     return created
   }
 
-  #errorHeaders(topic: string, partition: number, offset: number, error: number): RecordHeaders {
+  #errorHeaders(
+    topic: string,
+    partition: number,
+    offset: number,
+    error: number,
+    reason = rowErrorMessages[error],
+  ): RecordHeaders {
     const { stage, transform } = this.#options
     const texts: [string, string][] = [
       ['vgm.error.code', rowErrorCodes[error]],
-      ['vgm.error.message', rowErrorMessages[error]],
+      ['vgm.error.message', reason],
       ['vgm.stage', stage],
       ['vgm.source.topic', topic],
       ['vgm.source.partition', String(partition)],

@@ -1,8 +1,11 @@
 import { deepEqual, equal, rejects, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import avsc from 'avsc'
+import { decodeHeaders } from '../../src/batch/record-headers.ts'
+import { valueSubject } from '../../src/config/names.ts'
 import { defineTransform, type TransformRows, transformRows } from '../../src/pipeline/index.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
+import type { ReadRow } from '../kafka/test-broker.ts'
 import { framed, type NewRow, TestPipeline } from './test-pipeline.ts'
 
 const mixed = avsc.Type.forSchema({
@@ -24,6 +27,14 @@ const numbersOnly = avsc.Type.forSchema({
     { name: 'seats', type: 'long' },
   ],
 })
+
+/** Codes and reasons of dead letters. */
+function reasonsOf(letters: readonly ReadRow[]): (string | undefined)[][] {
+  return letters.map(({ headers = '' }) => {
+    const texts = new Map(decodeHeaders(Buffer.from(headers, 'hex')).map(([name, value]) => [name, String(value)]))
+    return [texts.get('vgm.error.code'), texts.get('vgm.error.message')]
+  })
+}
 
 suite("a transform of a program's own", () => {
   test('changes numbers in place; keys, headers, nulls, tombstones and other fields stay', async (t) => {
@@ -113,6 +124,51 @@ suite("a transform of a program's own", () => {
     deepEqual([report.rowsOut, report.deadLetters], [1, 2])
     const [{ valueBytes }] = await pipeline.broker.rows(widened)
     deepEqual({ ...numbersOnly.fromBuffer((valueBytes as Buffer).subarray(5)) }, { fare: 3, seats: 7 })
+    deepEqual(reasonsOf(await pipeline.broker.rows(`${widened}.dead-letters`)), [
+      ['VGM_ROW_NOT_FINITE', 'Field "fare" is a double, which cannot hold NaN'],
+      ['VGM_ROW_BEYOND_FIELD', 'Field "seats" is a long, which cannot hold 1e+300'],
+    ])
+  })
+
+  test('a row that is set aside says what a field cannot hold, and nothing of models', async (t) => {
+    const pipeline = await TestPipeline.open(t)
+    const { cluster, topics } = pipeline
+    const amount = { type: 'bytes', logicalType: 'decimal', precision: 15, scale: 2 }
+    const fields = [
+      { name: 'n', type: 'int' },
+      { name: 'f', type: 'float' },
+      { name: 'l', type: 'long' },
+      { name: 'd', type: amount },
+    ]
+    const schema = { type: 'record', name: 'Narrow', fields }
+    const type = avsc.Type.forSchema(schema as never)
+    // The library forgets logical types that it does not know.
+    const subject = valueSubject(topics.raw)
+    const id = await cluster.registry.register(subject, JSON.stringify(schema), { compatibility: 'NONE' })
+    const row = (l: number) => ({ key: null, value: framed(id, type.toBuffer({ n: 1, f: 1, l, d: Buffer.of(1) })) })
+    await pipeline.write(topics.raw, [[row(1), row(1), row(1), row(2 ** 50), row(1)]])
+    const narrow = defineTransform({
+      name: 'narrow',
+      columns: ['n', 'f', 'l', 'd'],
+      apply: ({ columns: { n, f, d } }) => {
+        n.values[0] = 3e9
+        f.values[1] = 1e300
+        d.values[2] = 1e18
+      },
+    })
+    const output = uniqueName('narrowed')
+    const deadLetters = { maxShare: 1, onInvalid: 'dead-letter' } as const
+    const options = { inputTopic: topics.raw, outputTopic: output, untilEnd: true, deadLetters }
+    equal((await transformRows(cluster, { ...options, transform: narrow })).rowsOut, 1)
+    deepEqual(reasonsOf(await pipeline.broker.rows(`${output}.dead-letters`)), [
+      ['VGM_ROW_BEYOND_FIELD', 'Field "n" is an int, which cannot hold 3000000000'],
+      ['VGM_ROW_BEYOND_FIELD', 'Field "f" is a float, which cannot hold 1e+300'],
+      ['VGM_ROW_BEYOND_FIELD', 'Transform narrow has written a number that its field, a decimal, cannot hold'],
+      [
+        'VGM_ROW_BEYOND_EXACT',
+        'A column of transform narrow has an integer beyond 2^49, or a decimal beyond 2^48 units of its last digit',
+      ],
+    ])
   })
 
   test('ends the stage where its writes would be lost, and leaves nothing behind', async (t) => {
