@@ -1,8 +1,8 @@
 import { timeOfIso } from '../iso-time.ts'
 
 /*
- * Times as fields of rows have them. A plain number is one of seconds, ms, microseconds or nanoseconds since 1970: its size
- * tells which. The limits are those of the year 5138 in seconds, so that no two units meet between 1973 and 5138.
+ * Times as fields of rows have them. A plain number is one of seconds, ms, microseconds or nanoseconds since 1970: its
+ * size tells which. The limits are those of the year 5138 in seconds, so that no two units meet between 1973 and 5138.
  */
 
 const unitLimits = [
