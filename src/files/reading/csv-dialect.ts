@@ -83,6 +83,8 @@ export async function raggedAdvice(
       return `Try --quote "'": then all lines have ${names.length} values`
   }
   if (header && rows.length > 0 && rows.every(({ cells }) => cells.length === names.length + 1)) {
+    const alone = names.length === 1 ? belowOneName(rows, { delimiter, quote, skipLines }) : undefined
+    if (alone !== undefined) return alone
     return (
       'Each row has one value more than the header has names: if the first value is the name of the ' +
       'row, as R writes it, ' +
@@ -108,6 +110,23 @@ export async function raggedAdvice(
     if (flags.length > 0) return `Try ${flags.join(' ')}: then the lines from line ${from} on have ${width} values`
   }
   return undefined
+}
+
+/** What may help where one name stands above two values a row: a title above the header, or decimal commas. */
+function belowOneName(
+  [second, ...rest]: readonly CsvRecord[],
+  { delimiter, quote, skipLines }: Pick<CsvDialect, 'delimiter' | 'quote' | 'skipLines'>,
+): string | undefined {
+  const hasNumber = ({ cells }: CsvRecord) => cells.some(isPlainNumber)
+  if (!hasNumber(second) && rest.some(hasNumber)) {
+    const line = skipLines + second.line
+    return `Try --skip-lines ${line - 1}: then the lines from line ${line} on have 2 values`
+  }
+  // R writes names of rows between quotes.
+  const isDecimal = ({ cells, text }: CsvRecord) =>
+    cells.every((cell) => /^[+-]?[0-9]+$/.test(cell)) && (quote === '' || !text.includes(quote))
+  if (delimiter !== ',' || ![second, ...rest].every(isDecimal)) return undefined
+  return "If the commas are decimal marks, add --delimiter ';' --decimal-mark ,"
 }
 
 /** Between the values of some programs' files, and within texts as often: advised, and never taken unasked. */

@@ -1371,6 +1371,21 @@ const cases: readonly Case[] = [
     content: '"a","b"\n"1",1.5,"x"\n"2",2.5,"y"\n',
     refused: /:2: the row has 3 values, the first line has 2.*as R writes it.*line 1.*col\.names = NA/,
   },
+  {
+    name: 'write-table-of-one.csv',
+    content: '"a"\n"1",5\n"2",7\n',
+    refused: /:2: the row has 2 values, the first line has 1.*as R writes it/,
+  },
+  {
+    name: 'title-above-two.csv',
+    content: 'Report 2024\nid,v\n1,2\n3,4\n',
+    refused: /:2: the row has 2 values, the first line has 1\. Try --skip-lines 1: then the lines from line 2 on/,
+  },
+  {
+    name: 'decimal-commas-alone.csv',
+    content: 'preis\n1,5\n-2,25\n',
+    refused: /:2: .* If the commas are decimal marks, add --delimiter ';' --decimal-mark ,$/,
+  },
   { name: 'trailing-delimiters.csv', content: 'a,b\n1,2,\n3,4\n', values: { a: [1n, 3n], b: [2n, 4n] } },
   {
     name: 'too-long-row.csv',
