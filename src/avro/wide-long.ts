@@ -1,7 +1,7 @@
 import avro from 'avsc'
 
 // ECMAScript 2026, in Node since 22; the compiler's library does not have it yet.
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): RawJson }
+export const { rawJSON } = JSON as unknown as { rawJSON(text: string): RawJson }
 interface RawJson {
   readonly rawJSON: string
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { exactNumber } from '../avro/avro-json.ts'
 import { defaultModelsTopic } from '../config/names.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import { datasetName } from '../config/value-rules.ts'
@@ -128,7 +129,7 @@ export function createUi(cluster: ClusterSession, options: UiOptions): Ui {
     const question: Question = { cluster, views: ofDataset, dataset, path: rest, query: searchParams, body }
     const found = await route(question)
     if (found instanceof TextAnswer) return send(request, response, 200, found.contentType, found.text)
-    await send(request, response, 200, json, JSON.stringify(found))
+    await send(request, response, 200, json, JSON.stringify(found, keepSign))
   }
 
   /** The flow each second. A page that does not read is left behind, not waited for. */
@@ -258,3 +259,6 @@ async function sendAsset(request: IncomingMessage, response: ServerResponse, ass
 function accepts(request: IncomingMessage, encoding: string): boolean {
   return new RegExp(`\\b${encoding}\\b`).test(String(request.headers['accept-encoding'] ?? ''))
 }
+
+/** A zero of a row keeps its sign, as in the JSON of a row. */
+const keepSign = (_: string, value: unknown) => (Object.is(value, -0) ? exactNumber(value) : value)

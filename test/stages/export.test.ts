@@ -290,6 +290,43 @@ suite('stage export', () => {
     })
   }
 
+  test('writes NaN, infinities and the zero with a sign within nested values', async (t) => {
+    const schema = {
+      type: 'record',
+      name: 'Row',
+      fields: [
+        { name: 'list', type: { type: 'array', items: ['null', 'double'] } },
+        { name: 'map', type: { type: 'map', values: 'float' } },
+        { name: 'inner', type: { type: 'record', name: 'Inner', fields: [{ name: 'z', type: 'double' }] } },
+        { name: 'wide', type: ['null', 'string', 'double'] },
+        { name: 'plain', type: 'double' },
+      ],
+    }
+    const value = {
+      list: [null, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 1.5],
+      map: { a: Number.NaN, b: -0 },
+      inner: { z: Number.POSITIVE_INFINITY },
+      wide: Number.NEGATIVE_INFINITY,
+      plain: -0,
+    }
+    const log = await topic([[1, schema, [[value], []]]])
+    for (const format of ['parquet', 'csv'] as const) {
+      const { file } = await exported(t, log, { 1: schema }, { format })
+      const database = await openDatabase()
+      t.after(() => database.close())
+      const from = format === 'csv' ? `read_csv('${file}', all_varchar = true)` : `'${file}'`
+      const reader = await database.connection.runAndReadAll(`SELECT "list", "map", "inner", wide FROM ${from}`)
+      deepEqual(reader.getRowsJS(), [
+        [
+          '[null,{"double":"NaN"},{"double":"Infinity"},{"double":"-Infinity"},{"double":-0.0},{"double":1.5}]',
+          '{"a":"NaN","b":-0.0}',
+          '{"z":"Infinity"}',
+          '{"double":"-Infinity"}',
+        ],
+      ])
+    }
+  })
+
   test('puts rows of several schemas into one table, and passes over tombstones', async (t) => {
     const first = {
       type: 'record',

@@ -68,7 +68,36 @@ suite('a row as JSON', () => {
     equal(rowJson(row, parseAvroSchema(longs)), '{"a":-9007199254740991,"b":"-9007199254740992","c":7}')
   })
 
-  test('has the same in a value that is cut off', async () => {
+  test('has NaN, infinities and the zero with a sign wherever they stand', () => {
+    const doubles = parseAvroSchema({
+      type: 'record',
+      name: 'Doubles',
+      fields: [
+        { name: 'x', type: 'double' },
+        { name: 'list', type: { type: 'array', items: ['null', 'double'] } },
+      ],
+    })
+    const row = { x: -0, list: [null, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 1.5] }
+    equal(rowJson(row, doubles), '{"x":-0.0,"list":[null,"NaN","Infinity","-Infinity",-0.0,0,1.5]}')
+  })
+
+  test('is read again from a value that is cut off', async () => {
+    const cut = {
+      type: 'record',
+      name: 'CutNumbers',
+      fields: [
+        { name: 'x', type: 'double' },
+        { name: 'id', type: 'long' },
+        { name: 'y', type: 'double' },
+      ],
+    }
+    const value = Buffer.concat([bytes('0000000007'), bytes('000000000000f87f'), bytes('02'), bytes('01')])
+    const row = { offset: 0n, timestamp: 0n, key: null, value, headers: {} } as unknown as StockRow
+    const prefix = await decodedPrefix(row, async () => JSON.stringify(cut))
+    deepEqual(prefix, { fields: { x: 'NaN', id: 1 }, field: 'y', byte: 14 })
+  })
+
+  test('has them in a value that is cut off, too', async () => {
     const order = {
       type: 'record',
       name: 'Cut',

@@ -1,3 +1,4 @@
+import { avroJson } from '../../avro/avro-json.ts'
 import { wholeValueEnd } from '../../avro/whole-value.ts'
 import type { TableChunk } from './table-chunk.ts'
 import type { FieldPlan, RecordPlan } from './table-columns.ts'
@@ -155,7 +156,7 @@ function readOther(
   const { value } = field.type.decode(bytes.subarray(0, after), next) as { value: unknown }
   next = after
   if (value === null) chunk.setNull(column, row)
-  else chunk.setBytes(column, row, Buffer.from(field.type.toString(value)))
+  else chunk.setBytes(column, row, Buffer.from(avroJson(field.type, value)))
   return next
 }
 

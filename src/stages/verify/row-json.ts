@@ -1,3 +1,4 @@
+import { exactNumber } from '../../avro/avro-json.ts'
 import type { AvroType } from '../../rows/avro-schema.ts'
 import { plainFieldName } from '../../rows/plain-schema.ts'
 import { isFields } from './row-print.ts'
@@ -5,7 +6,7 @@ import { decimalUnits, type Fields } from './row-types.ts'
 
 /**
  * A decoded row as JSON. What JSON has no form for: bytes are hex; longs and decimals of more digits than a double
- * holds, NaN and infinities are text.
+ * holds, NaN and infinities are text. The zero with a sign is -0.0.
  *
  * @param type of the row
  */
@@ -60,5 +61,5 @@ function jsonValue(this: unknown, name: string, value: unknown): unknown {
   if (Buffer.isBuffer(raw)) return raw.toString('hex')
   // One long beyond 2^53 makes all longs of its row bigints.
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+  return exactNumber(value)
 }

@@ -93,7 +93,7 @@ export const zone = once(() => Intl.DateTimeFormat().resolvedOptions().timeZone)
 export function cell(value: unknown): string {
   if (value === null || value === undefined) return 'null'
   if (typeof value === 'string') return value
-  if (typeof value === 'number') return String(value)
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0.0' : String(value)
   return JSON.stringify(value)
 }
 
