@@ -350,6 +350,11 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       ...faults,
       deadLetters: of(integer, 'rows that are dead letters as they should be'),
       pending: of(integer, 'rows that a stage has not come to'),
+      unaudited: of(
+        integer,
+        'normalized rows that cannot be audited as their raw rows have been removed, and restored ones likewise',
+      ),
+      unread: of(integer, 'offsets that were removed from a topic before its stage read them'),
       hanging: of(integer, 'transactions that are over their time'),
       examples: of(
         list(object({ fault, topic: text, partition: integer, offset: integer, problem: text })),

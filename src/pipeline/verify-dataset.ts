@@ -171,6 +171,8 @@ const nothingAudited: AuditResult = {
   rows: 0,
   deadLetters: 0,
   pending: 0,
+  unaudited: 0,
+  unread: 0,
   hanging: 0,
   ...noFindings().counts,
   examples: [],

@@ -1,3 +1,4 @@
+import { countText } from '../count-text.ts'
 import type { AuditResult, LoadedFile } from '../pipeline/verify-dataset.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
 import { screenTable } from './text-parts.ts'
@@ -9,11 +10,19 @@ export function verifyText(result: AuditResult, loaded: LoadedFile | undefined):
     ['rows', 'dead letters', 'pending', 'lost', 'doubled', 'reordered', 'wrong', 'hanging'],
     [[rows, deadLetters, pending, lost, doubled, reordered, wrong, hanging]],
   )
-  const topicLines = [table, ...examples.map((example) => JSON.stringify(example))]
+  const topicLines = [table, ...removedLines(result), ...examples.map((example) => JSON.stringify(example))]
   if (file === undefined || loaded === undefined) return topicLines.join('\n')
   const isFileAlone = rows === 0 && file.rows > 0
   const rest = isFileAlone ? ['Nothing is normalized yet: only the file was compared.'] : topicLines
   return [...fileLines(file, loaded), '', ...rest].join('\n')
+}
+
+/** What was removed from the topics, by retention or compaction. */
+function removedLines({ unaudited, unread }: AuditResult): string[] {
+  return [
+    ...(unaudited === 0 ? [] : [`unaudited output rows: ${countText(unaudited)} (their input has been removed)`]),
+    ...(unread === 0 ? [] : [`unread offsets: ${countText(unread)} (removed before a stage had read them)`]),
+  ]
 }
 
 function fileLines({ rows, lost, doubled, reordered, wrong, examples }: FileAudit, { file }: LoadedFile): string[] {

@@ -50,6 +50,16 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
   readonly deadLetters: number
   /** raw rows not normalized yet and normalized rows not restored yet, which their groups have not come to */
   readonly pending: number
+  /**
+   * normalized rows whose raw row is no longer in its topic, and restored rows whose normalized row is not: they cannot
+   * be audited
+   */
+  readonly unaudited: number
+  /**
+   * offsets of raw rows that were removed before normalize came to them, and of normalized rows before restore did;
+   * markers have offsets too
+   */
+  readonly unread: number
   /** the first ten of each fault */
   readonly examples: readonly Finding[]
 }
@@ -67,7 +77,8 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
  * Partitions are walked one after another, all topics of one in lockstep, so memory is bounded.
  *
  * Where the raw topic is compacted, rows that it has lost since may still be in the normalized topic: there may be as
- * many more as offsets are missing between two raw rows.
+ * many more as offsets are missing in front of, between and behind the raw rows. Where retention has removed the first
+ * rows of a topic, the rows that were made of them are passed over. Both are counted as `unaudited`.
  *
  * A dead letter must hold the row's bytes, and is wrong if the row could have been normalized, or if it was too large
  * and is not. A row that normalize has written and restore has made a dead letter is lost.
@@ -85,6 +96,8 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   let rows = 0
   let letters = 0
   let pending = 0
+  let unaudited = 0
+  let unread = 0
   for (const { partition } of raw.ranges) {
     const counts = await auditPartition(
       {
@@ -101,9 +114,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     rows += counts.rows
     letters += counts.deadLetters
     pending += counts.pending
+    unaudited += counts.unaudited
+    unread += unreadIn(raw, committed.normalize, partition) + unreadIn(normalized, committed.restore, partition)
     options.onProgress?.(rows)
   }
-  return { rows, ...findings.counts, deadLetters: letters, pending, examples: findings.examples }
+  return { rows, ...findings.counts, deadLetters: letters, pending, unaudited, unread, examples: findings.examples }
 }
 
 /** Models whose columns are called as avsc calls the fields of rows. */
@@ -126,6 +141,16 @@ const plainPath = (path: string) => path.split('.').map(plainFieldName).join('.'
 /** A partition that a topic does not have is empty: its rows are found lost. */
 function rangeOf({ topic, ranges }: AuditedTopic, partition: number) {
   return { topic, range: ranges.find((range) => range.partition === partition) ?? { partition, start: 0, end: 0 } }
+}
+
+/** Offsets from the position of a group to the first one that is still there. */
+function unreadIn(
+  audited: AuditedTopic,
+  committed: ReadonlyMap<number, number> | undefined,
+  partition: number,
+): number {
+  const { start } = rangeOf(audited, partition).range
+  return Math.max(0, start - (committed?.get(partition) ?? start))
 }
 
 /** A group without a commit in a partition need not have any output for it. */

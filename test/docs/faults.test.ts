@@ -16,6 +16,8 @@ function passed(id: string, pass: number, more: Partial<NonNullable<SavedResult[
     wrong: 0,
     deadLetters: 0,
     pending: 0,
+    unaudited: 0,
+    unread: 0,
     hanging: 0,
   }
   const outcome = { ...audit, faults: 5, recoveriesMs: [], notes: undefined, ...more }

@@ -119,7 +119,17 @@ suite('stage verify, on a broker', () => {
       schemaById,
       models: (version) => (version <= 2 ? exampleModel(version) : undefined),
     })
-    deepEqual(counts, { rows: 400, lost: 1, doubled: 1, reordered: 1, wrong: 2, deadLetters: 1, pending: 0 })
+    deepEqual(counts, {
+      rows: 400,
+      lost: 1,
+      doubled: 1,
+      reordered: 1,
+      wrong: 2,
+      deadLetters: 1,
+      pending: 0,
+      unaudited: 0,
+      unread: 0,
+    })
     equal(examples.find(({ fault }) => fault === 'lost')?.offset, 50)
 
     const summary = await listDeadLetters(log, names.deadLetters, (await audited(names.deadLetters)).ranges)

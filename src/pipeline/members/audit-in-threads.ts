@@ -34,6 +34,8 @@ function joinResults(a: VerifyResult, b: VerifyResult): VerifyResult {
     rows: a.rows + b.rows,
     deadLetters: a.deadLetters + b.deadLetters,
     pending: a.pending + b.pending,
+    unaudited: a.unaudited + b.unaudited,
+    unread: a.unread + b.unread,
     lost: a.lost + b.lost,
     doubled: a.doubled + b.doubled,
     reordered: a.reordered + b.reordered,

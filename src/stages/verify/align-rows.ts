@@ -1,32 +1,19 @@
 import type { Source } from '../../ports/stock-log.ts'
+import { alignGaps } from './align-gaps.ts'
 import type { AlignedFault } from './aligned-fault.ts'
+import type { Comparison, Prints } from './comparison.ts'
 import type { Fault } from './findings.ts'
 import { MovedRows } from './moved-rows.ts'
-import { meeting } from './resynchronize.ts'
+import { longestAscending, pairEqual, pairInOrder, pairSameBackwards, pairSameRows } from './pair-rows.ts'
+import { type LikelyPlace, type Meeting, meeting, meetingAcrossGaps, numbered, runLengths } from './resynchronize.ts'
 import { RowWindow } from './row-window.ts'
-
-/** How an expected item and a found one are compared. */
-export interface Comparison<L, R> {
-  /** What differs; undefined if the found item is what is expected. Called once a row. */
-  difference(expected: L, found: R): string | undefined
-  /** Whether both are the same row, however wrong its content: same key and timestamp. */
-  isSameRow(expected: L, found: R): boolean
-  /**
-   * Texts that are equal where `difference` finds none, or nearly always; `undefined` where there is no such text. For
-   * many items at once, and only around a difference.
-   */
-  prints(expected: readonly L[], found: readonly R[]): Prints
-}
-
-export interface Prints {
-  readonly expected: readonly (string | undefined)[]
-  readonly found: readonly (string | undefined)[]
-}
 
 /** A found item, and the expected one that it is, if it is one. */
 export interface Pair<L, R> {
   readonly found: R
   readonly expected: L | undefined
+  /** whether the expected one may have been removed since, so that nothing is known of the found one */
+  readonly isPassed: boolean
 }
 
 export interface AlignOptions<L, R> {
@@ -34,6 +21,13 @@ export interface AlignOptions<L, R> {
   readonly report: (fault: AlignedFault<L, R>) => void
   /** items still to come from both sources, about; decides what a long gap is */
   readonly remaining: () => { readonly expected: number; readonly found: number }
+  /**
+   * whether both sources end with the same items but for those that need not be found, so that `remaining` tells where a
+   * sequence begins that has lost its beginning [false]
+   */
+  readonly endsTogether?: boolean
+  /** whether the item must have been found; those that need not be follow all others [always] */
+  readonly isDue?: (expected: L) => boolean
   /** expected items before the first one that is found are passed over: retention has deleted what was made of them */
   readonly mayBeginLate?: boolean
   /** found items before the first one that is expected are passed over: retention has deleted what they were made of */
@@ -47,11 +41,21 @@ interface OffsetGaps<L> {
   /** offsets of all expected items, `end` excluded */
   readonly start: number
   readonly end: number
+  /** behind the last expected item that must be found */
+  readonly dueEnd: number
+  /** how many of these offsets, none of which is an expected item's, may have had one; `to` excluded */
+  readonly removedIn: (from: number, to: number) => number
 }
 
 /** Looked through one after another until the sequences meet again; the last one bounds the memory. */
 const windowSizes = [64, 1_024, 16_384, 131_072]
 const pairsAtOnce = 4_096
+/** Expected and found items among which the fewest faults are looked for where some were removed. */
+const gapWindow = { expected: 64, found: 1_024 }
+/** Expected items of which two are found where a gap ends that no window spans. */
+const gapEndReach = 8
+/** Expected items of which one is found, with any content, where a sequence begins. */
+const sameRows = 32
 
 /**
  * Compares two sequences that should be equal, and gives the found items with what they are.
@@ -67,6 +71,13 @@ const pairsAtOnce = 4_096
  *
  * If the sequences do not meet within the window, and one has far more items to come than the other, a window of it is
  * lost or doubled; else the items of the window are paired as they stand.
+ *
+ * Where a sequence may have lost its beginning, the place is looked for where they run together first. Before it only
+ * the same rows are paired, and what is left of the sequence that goes further back is passed over.
+ *
+ * Where expected items were removed (`gaps`), as many found ones may stand in their places. An expected item may equal
+ * one that was removed in front of it, so all places where it may be are followed until one is left; around a difference
+ * `alignGaps` looks for the fewest faults.
  */
 export class RowAlignment<L, R> implements Source<Pair<L, R>> {
   readonly #expected: RowWindow<L>
@@ -75,8 +86,13 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
   #pairs: Pair<L, R>[] = []
   readonly #moved: MovedRows<L, R>
   #hasBegun = false
-  /** first offset after the expected items that have been taken, and after those that found ones stand for */
+  /** first offset after the expected items that have been taken */
   #nextOffset: number
+  /** found items that have been taken for removed ones since */
+  #passedHere = 0
+  /** ascending: how many found items may be passed over instead of none, which equal those that were taken so far */
+  #shifts: readonly number[] = []
+  #beginSizes: readonly number[] = windowSizes
 
   constructor(expected: Source<L>, found: Source<R>, options: AlignOptions<L, R>) {
     this.#expected = new RowWindow(expected)
@@ -92,10 +108,11 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
     while (this.#pairs.length < pairsAtOnce) {
       if (expected.length === 0) await expected.fill(1)
       if (found.length === 0) await found.fill(1)
-      if (expected.length === 0 || found.length === 0) {
-        if (expected.length === 0 && found.length === 0) break
-        if (!this.#passGap()) this.#settle(expected.length, found.length)
-      } else if (!this.#compareEqual() && !this.#passGap()) await this.#resynchronize()
+      if (expected.length === 0 && found.length === 0) break
+      if (expected.length === 0 || found.length === 0) await this.#endOne()
+      else if (this.#mayBeginLater) await this.#begin()
+      else if (this.#options.gaps !== undefined) await this.#stepAcrossGaps()
+      else if (!this.#compareEqual()) await this.#resynchronize()
     }
     if (this.#pairs.length === 0) {
       this.#moved.flush()
@@ -106,22 +123,35 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
     return pairs
   }
 
-  /** Takes equal items as far as they go; false at a difference. */
+  get #mayBeginLater(): boolean {
+    const { mayBeginLate = false, mayBeginEarly = false } = this.#options
+    return !this.#hasBegun && (mayBeginLate || mayBeginEarly)
+  }
+
+  #isDue(expected: L): boolean {
+    return this.#options.isDue?.(expected) ?? true
+  }
+
+  /** Takes equal items as far as they go, and as none were removed between them; false at a difference. */
   #compareEqual(): boolean {
     const expected = this.#expected
     const found = this.#found
-    const { comparison } = this.#options
-    const count = Math.min(expected.length, found.length)
+    const { comparison, gaps } = this.#options
+    let count = Math.min(expected.length, found.length)
     for (let i = 0; i < count; i++) {
       const left = expected.peek(i)
       const right = found.peek(i)
+      if (gaps !== undefined && i > 0 && gaps.offsetOf(left) > gaps.offsetOf(expected.peek(i - 1)) + 1) {
+        count = i
+        break
+      }
       if (comparison.difference(left, right) !== undefined) {
         this.#takeExpected(i)
         found.skip(i)
         this.#hasBegun ||= i > 0
         return false
       }
-      this.#pairs.push({ found: right, expected: left })
+      this.#pairs.push({ found: right, expected: left, isPassed: false })
     }
     this.#takeExpected(count)
     found.skip(count)
@@ -131,24 +161,285 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
 
   #takeExpected(count: number): void {
     const { gaps } = this.#options
-    if (gaps !== undefined && count > 0) this.#nextOffset = gaps.offsetOf(this.#expected.peek(count - 1)) + 1
+    if (gaps !== undefined && count > 0) {
+      this.#nextOffset = gaps.offsetOf(this.#expected.peek(count - 1)) + 1
+      this.#passedHere = 0
+    }
     this.#expected.skip(count)
   }
 
-  /** Takes found items that are no expected ones, as many as offsets are missing here; false if there is none. */
-  #passGap(): boolean {
-    const { comparison, gaps } = this.#options
-    if (gaps === undefined || this.#found.length === 0) return false
-    const next = ahead(this.#expected, sameRowReach)
-    const gapEnd = next.length === 0 ? gaps.end : gaps.offsetOf(next[0])
-    const isExpected = (item: R) => next.some((each) => comparison.isSameRow(each, item))
-    const before = this.#nextOffset
-    while (this.#found.length > 0 && this.#nextOffset < gapEnd && !isExpected(this.#found.peek(0))) {
-      this.#pairs.push({ found: this.#found.peek(0), expected: undefined })
-      this.#found.skip(1)
-      this.#nextOffset++
+  /** Found items that may still stand for removed ones in front of an expected item, or behind the last one. */
+  #removedBefore(ahead: number): number {
+    const { gaps } = this.#options
+    if (gaps === undefined) return 0
+    const { offsetOf, end, removedIn } = gaps
+    const from = ahead === 0 ? this.#nextOffset : offsetOf(this.#expected.peek(ahead - 1)) + 1
+    const to = ahead < this.#expected.length ? offsetOf(this.#expected.peek(ahead)) : end
+    return Math.max(0, removedIn(from, to) - (ahead === 0 ? this.#passedHere : 0))
+  }
+
+  /** Takes found items for removed ones. */
+  #pass(count: number): void {
+    for (let j = 0; j < count; j++)
+      this.#pairs.push({ found: this.#found.peek(j), expected: undefined, isPassed: true })
+    this.#found.skip(count)
+  }
+
+  /** Decides what the items of one source are, of which the other one has no more. */
+  async #endOne(): Promise<void> {
+    const found = this.#found
+    if (this.#options.gaps !== undefined && this.#expected.length === 0) {
+      const removed = this.#removedBefore(0)
+      await found.fill(Math.min(gapWindow.found, removed + 1 + (this.#shifts.at(-1) ?? 0)))
+      const shift = this.#shifts.findLast((each) => each <= found.length) ?? 0
+      const count = Math.min(found.length, shift + removed)
+      this.#shifts = []
+      this.#passedHere += count - shift
+      if (count > 0) return this.#pass(count)
     }
-    return this.#nextOffset > before
+    this.#settle(this.#expected.length, found.length)
+  }
+
+  /** Takes the next expected item, and found ones in front of it for removed ones; looks for faults if it is none. */
+  async #stepAcrossGaps(): Promise<void> {
+    const removed = this.#removedBefore(0)
+    const found = this.#found
+    if (removed === 0 && this.#shifts.length === 0) return this.#compareEqual() ? undefined : this.#realign()
+    await found.fill(Math.min(gapWindow.found, removed + 1 + (this.#shifts.at(-1) ?? 0)))
+    const expected = this.#expected.peek(0)
+    const places: number[] = []
+    let reached = 0
+    for (const shift of [0, ...this.#shifts])
+      for (reached = Math.max(reached, shift); reached <= shift + removed && reached < found.length; reached++)
+        if (this.#options.comparison.difference(expected, found.peek(reached)) === undefined) places.push(reached)
+    if (places.length === 0) return this.#realign()
+    const [first, ...others] = places
+    this.#pass(first)
+    this.#pairs.push({ found: found.peek(0), expected, isPassed: false })
+    found.skip(1)
+    this.#takeExpected(1)
+    this.#shifts = others.map((place) => place - first)
+    this.#hasBegun = true
+  }
+
+  /** Looks for the fewest faults among the next items, where expected ones were removed. */
+  async #realign(): Promise<void> {
+    const { comparison } = this.#options
+    await this.#expected.fill(gapWindow.expected)
+    await this.#found.fill(gapWindow.found)
+    const right = ahead(this.#found, gapWindow.found)
+    const removed = [this.#removedBefore(0)]
+    let count = 1
+    for (let wanted = removed[0]; count < Math.min(gapWindow.expected, this.#expected.length); count++) {
+      removed[count] = this.#removedBefore(count)
+      wanted += removed[count]
+      if (wanted + 2 * gapWindow.expected > gapWindow.found && count >= gapEndReach) break
+    }
+    const left = ahead(this.#expected, count)
+    const prints = comparison.prints(left, right)
+    const numbers = new Map<string, number>()
+    const rightNumbers = numbered(prints.found, numbers, -3)
+    const leftNumbers = numbered(prints.expected, numbers, -2)
+    const known = new Set(rightNumbers)
+    const isBeyond = removed[0] + gapWindow.expected > gapWindow.found && this.#found.length >= gapWindow.found
+    if (isBeyond && leftNumbers.slice(0, gapEndReach).filter((each) => known.has(each)).length < 2) {
+      const passed = gapWindow.found - gapWindow.expected
+      this.#passedHere += passed - (this.#shifts.findLast((each) => each <= passed) ?? 0)
+      this.#shifts = []
+      return this.#pass(passed)
+    }
+    const leftEnds = this.#expected.hasEnded && left.length === this.#expected.length
+    const rightEnds = this.#found.hasEnded && right.length === this.#found.length
+    removed[count] = leftEnds ? this.#removedBefore(count) : 0
+    const { partners, isPassed, taken } = alignGaps({
+      left: leftNumbers,
+      right: rightNumbers,
+      leftEnds,
+      rightEnds,
+      // More could stand nowhere.
+      removed: removed.map((each) => Math.min(each, right.length)),
+      starts: this.#shifts,
+      isSameRow: (i, j) => comparison.isSameRow(left[i], right[j]),
+      isDue: (i) => this.#isDue(left[i]),
+    })
+    this.#shifts = []
+    this.#takeExpected(taken)
+    this.#found.skip(partners.length)
+    this.#hasBegun = true
+    const found = new Set(partners)
+    const lost = new Set(Array.from({ length: taken }, (_, i) => i).filter((i) => !found.has(i)))
+    for (let j = 0; j < partners.length; j++) {
+      const own = partners[j]
+      const moved =
+        own === undefined && isPassed[j]
+          ? [...lost].find((i) => leftNumbers[i] === rightNumbers[j] && this.#isDue(left[i]))
+          : undefined
+      const i = own ?? moved
+      const expected = i === undefined ? undefined : left[i]
+      this.#pairs.push({ found: right[j], expected, isPassed: expected === undefined && isPassed[j] })
+      if (moved !== undefined) {
+        lost.delete(moved)
+        this.#reportReordered(left[moved], right[j])
+      } else if (expected !== undefined) this.#reportWrong(expected, right[j])
+      else if (!isPassed[j]) this.#reportDoubled(right[j], prints.found[j])
+    }
+    for (const i of lost) this.#reportLost(left[i], prints.expected[i])
+  }
+
+  /** Looks for the first place where both sequences run together, of which one may have lost its beginning. */
+  async #begin(): Promise<void> {
+    const expected = this.#expected
+    const found = this.#found
+    const { comparison, mayBeginEarly } = this.#options
+    // No found item is one of those that are there still.
+    if (mayBeginEarly && !this.#isDue(expected.peek(0))) return this.#settleBeginning(0, found.length, false)
+    let left: L[] = []
+    let right: R[] = []
+    let [leftEnds, rightEnds] = [false, false]
+    let prints: Prints = { expected: [], found: [] }
+    // Safe runs within the largest window before unsafe ones within a small one.
+    const [safe, unsafe] = runLengths
+    for (const size of this.#beginSizes) {
+      await expected.fill(size)
+      await found.fill(size)
+      left = ahead(expected, size)
+      right = ahead(found, size)
+      leftEnds = expected.hasEnded && left.length === expected.length
+      rightEnds = found.hasEnded && right.length === found.length
+      if (this.#isFarBehind(left, right)) return this.#settleBeginning(0, right.length, false)
+      prints = comparison.prints(left, right)
+      const met = this.#beginningOf(left, prints, leftEnds, rightEnds, safe)
+      const isLast = (leftEnds && rightEnds) || size === windowSizes.at(-1)
+      // Rows that repeat meet in many places.
+      if (met !== undefined && (isLast || met.reach <= size)) return this.#settleBeginning(met.left, met.right, true)
+      if (isLast) break
+    }
+    // Whatever is passed over, the next window will be as far from the place.
+    this.#beginSizes = windowSizes.slice(-1)
+    const met = this.#beginningOf(left, prints, leftEnds, rightEnds, unsafe)
+    if (met !== undefined) return this.#settleBeginning(met.left, met.right, true)
+    const due = this.#dueIn(left)
+    if (rightEnds && (leftEnds || due < left.length)) return this.#settleBeginning(left.length, right.length, false)
+    const size = windowSizes[windowSizes.length - 1]
+    const surplus = -this.#surplus()
+    if (surplus > size / 2) this.#settleBeginning(size, 0, false)
+    else if (surplus < -size / 2) this.#settleBeginning(0, size, false)
+    else this.#settleBeginning(size, size, false)
+  }
+
+  /** About how many more found items are still to come than expected ones that must be found. */
+  #surplus(): number {
+    const { remaining, gaps } = this.#options
+    const { expected, found } = remaining()
+    const foundCount = found + this.#found.length
+    if (gaps !== undefined) return foundCount - Math.max(0, gaps.dueEnd - gaps.offsetOf(this.#expected.peek(0)))
+    let due = 0
+    for (let high = this.#expected.length; due < high; ) {
+      const middle = (due + high) >> 1
+      if (this.#isDue(this.#expected.peek(middle))) due = middle + 1
+      else high = middle
+    }
+    return foundCount - (expected + due)
+  }
+
+  /** Whether the found items at hand certainly go further back than the expected ones; spares their prints. */
+  #isFarBehind(left: readonly L[], right: readonly R[]): boolean {
+    const { comparison, mayBeginEarly, mayBeginLate, endsTogether } = this.#options
+    if (endsTogether !== true || mayBeginEarly !== true || mayBeginLate === true) return false
+    if (this.#surplus() <= 2 * right.length) return false
+    const first = left.slice(0, sameRows)
+    return right.every((row) => !first.some((expected) => comparison.isSameRow(expected, row)))
+  }
+
+  /** Where the sequences run together first, and the window within which there is no likelier place. */
+  #beginningOf(
+    left: readonly L[],
+    prints: Prints,
+    leftEnds: boolean,
+    rightEnds: boolean,
+    length: number,
+  ): (Meeting & { readonly reach: number }) | undefined {
+    const { gaps, endsTogether = false } = this.#options
+    const surplus = this.#surplus()
+    const place = { due: this.#dueIn(left) || left.length, surplus }
+    const places = gaps && left.map((each) => gaps.offsetOf(each) - gaps.offsetOf(left[0]))
+    const met =
+      places === undefined
+        ? this.#meetingOf(left, prints, leftEnds, rightEnds, [length], endsTogether ? place : undefined)
+        : meetingAcrossGaps(prints.expected, prints.found, { ...place, places, rightEnds, length })
+    if (met === undefined || !endsTogether) return met && { ...met, reach: 0 }
+    const distance = Math.abs(met.right - (places?.[met.left] ?? met.left) - surplus)
+    return { ...met, reach: Math.abs(surplus) + distance + length }
+  }
+
+  /** Where the next items run together; those that need not have been found may be missing at the end of the others. */
+  #meetingOf(
+    left: readonly L[],
+    { expected, found }: Prints,
+    leftEnds: boolean,
+    rightEnds: boolean,
+    lengths: readonly number[],
+    place?: LikelyPlace,
+  ): Meeting | undefined {
+    const isInside = (met: Meeting | undefined, count: number) =>
+      met !== undefined && met.left < count && met.right < found.length ? met : undefined
+    const met = isInside(meeting(expected, found, leftEnds, rightEnds, lengths, place), left.length)
+    const due = this.#dueIn(left)
+    if (!rightEnds || due === left.length || (met !== undefined && place === undefined)) return met
+    const metAtEnd = isInside(meeting(expected.slice(0, due), found, true, true, lengths, place), due)
+    if (met === undefined || metAtEnd === undefined || place === undefined) return met ?? metAtEnd
+    const distance = (each: Meeting) => Math.abs(each.right - each.left - place.surplus)
+    return distance(metAtEnd) < distance(met) ? metAtEnd : met
+  }
+
+  #dueIn(left: readonly L[]): number {
+    const first = left.findIndex((each) => !this.#isDue(each))
+    return first < 0 ? left.length : first
+  }
+
+  /**
+   * Takes what stands before the place where the sequences meet first, or a piece of it: same rows are paired, the last
+   * with the last.
+   */
+  #settleBeginning(leftCount: number, rightCount: number, meets: boolean): void {
+    const { comparison, mayBeginEarly = false, mayBeginLate = false } = this.#options
+    const left = ahead(this.#expected, leftCount)
+    const right = ahead(this.#found, rightCount)
+    this.#takeExpected(left.length)
+    this.#found.skip(right.length)
+    const partners: (number | undefined)[] = new Array(right.length)
+    const isTaken: boolean[] = new Array(left.length)
+    const isPassedOver = left.length === 0 && mayBeginEarly
+    const prints: Prints = isPassedOver ? { expected: [], found: [] } : comparison.prints(left, right)
+    const due = this.#dueIn(left)
+    const pairUp = (i: number, j: number) => {
+      partners[j] = i
+      isTaken[i] = true
+      this.#reportWrong(left[i], right[j])
+    }
+    if (due > 0 && right.length > 0) {
+      const backwards = { expected: prints.expected.slice(0, due).reverse(), found: prints.found.toReversed() }
+      pairEqual(backwards, (i, j) => pairUp(due - 1 - i, right.length - 1 - j))
+      this.#reportMoved(left, right, partners)
+      pairSameBackwards(left.slice(0, due), right, partners, comparison, pairUp)
+    }
+    let isPassed = mayBeginEarly
+    right.forEach((found, j) => {
+      const i = partners[j]
+      if (i !== undefined) isPassed = false
+      this.#pairs.push({
+        found,
+        expected: i === undefined ? undefined : left[i],
+        isPassed: i === undefined && isPassed,
+      })
+      if (i === undefined && !isPassed) this.#reportDoubled(found, prints.found[j])
+    })
+    let isLost = !mayBeginLate
+    left.forEach((expected, i) => {
+      if (isTaken[i]) isLost = true
+      else if (isLost || !this.#isDue(expected)) this.#reportLost(expected, prints.expected[i])
+    })
+    this.#hasBegun ||= meets || partners.some((i) => i !== undefined)
   }
 
   async #resynchronize(): Promise<void> {
@@ -162,7 +453,7 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
       const prints = this.#options.comparison.prints(left, right)
       const leftEnds = expected.hasEnded && left.length === expected.length
       const rightEnds = found.hasEnded && right.length === found.length
-      const met = meeting(prints.expected, prints.found, leftEnds, rightEnds)
+      const met = this.#meetingOf(left, prints, leftEnds, rightEnds, runLengths)
       if (met !== undefined && met.left + met.right > 0) return this.#settle(met.left, met.right)
       if (met !== undefined) return this.#settle(1, 1)
       if (leftEnds && rightEnds) return this.#settle(left.length, right.length)
@@ -197,11 +488,15 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
         // Prints are coarser than comparisons.
         this.#reportWrong(left[i], right[j])
       })
-      this.#reportReordered(left, right, partners)
-      pairSameRows(left, right, isTaken, partners, comparison, (i, j) => {
+      this.#reportMoved(left, right, partners)
+      const pairWrong = (i: number, j: number) => {
         pairUp(i, j)
         this.#reportWrong(left[i], right[j])
-      })
+      }
+      // What need not be there is there only if it is equal.
+      const due = this.#dueIn(left)
+      pairSameRows(left.slice(0, due), right, isTaken, partners, comparison, pairWrong)
+      pairInOrder(isTaken, due, partners, pairWrong)
     }
     const { mayBeginLate = false, mayBeginEarly = false } = this.#options
     const isDoubleAFault = this.#hasBegun || !mayBeginEarly
@@ -210,26 +505,35 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
       const found = right[j]
       const i = partners[j]
       this.#hasBegun ||= i !== undefined
-      this.#pairs.push({ found, expected: i === undefined ? undefined : left[i] })
-      if (i !== undefined || !isDoubleAFault) continue
-      const problem = 'an additional row'
-      this.#moved.add({ fault: 'doubled', expected: undefined, found, problem }, prints.found[j])
+      const isPassed = i === undefined && !isDoubleAFault
+      this.#pairs.push({ found, expected: i === undefined ? undefined : left[i], isPassed })
+      if (i === undefined && isDoubleAFault) this.#reportDoubled(found, prints.found[j])
     }
-    for (let i = 0; i < left.length; i++) {
-      if (isTaken[i] || !isLossAFault) continue
-      this.#moved.add(
-        { fault: 'lost', expected: left[i], found: undefined, problem: 'the row is missing' },
-        prints.expected[i],
-      )
-    }
+    for (let i = 0; i < left.length; i++)
+      if (!isTaken[i] && (isLossAFault || !this.#isDue(left[i]))) this.#reportLost(left[i], prints.expected[i])
   }
 
-  #reportReordered(left: readonly L[], right: readonly R[], partners: readonly (number | undefined)[]): void {
+  #reportMoved(left: readonly L[], right: readonly R[], partners: readonly (number | undefined)[]): void {
     const matched = right.flatMap((_, j) => (partners[j] === undefined ? [] : [j]))
     const inOrder = longestAscending(matched.map((j) => partners[j]!))
     matched.forEach((j, place) => {
-      if (!inOrder.has(place)) this.#report('reordered', left[partners[j]!], right[j], 'the row is at another position')
+      if (!inOrder.has(place)) this.#reportReordered(left[partners[j]!], right[j])
     })
+  }
+
+  #reportReordered(expected: L, found: R): void {
+    this.#report('reordered', expected, found, 'the row is at another position')
+  }
+
+  #reportDoubled(found: R, print: string | undefined): void {
+    this.#moved.add({ fault: 'doubled', expected: undefined, found, problem: 'an additional row' }, print)
+  }
+
+  #reportLost(expected: L, print: string | undefined): void {
+    const fault = { fault: 'lost', expected, found: undefined, problem: 'the row is missing' } as const
+    // What need not be there is not elsewhere: a row that equals it is another one.
+    if (this.#isDue(expected)) this.#moved.add(fault, print)
+    else this.#options.report(fault)
   }
 
   #reportWrong(expected: L, found: R): void {
@@ -244,71 +548,4 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
 
 function ahead<T>(window: RowWindow<T>, count: number): T[] {
   return Array.from({ length: Math.min(count, window.length) }, (_, i) => window.peek(i))
-}
-
-/** Pairs items with equal prints, the first with the first. */
-function pairEqual({ expected, found }: Prints, pairUp: (i: number, j: number) => void): void {
-  const places = new Map<string, number[]>()
-  for (let i = expected.length - 1; i >= 0; i--) {
-    const print = expected[i]
-    if (print === undefined) continue
-    const known = places.get(print)
-    if (known === undefined) places.set(print, [i])
-    else known.push(i)
-  }
-  for (let j = 0; j < found.length; j++) {
-    const print = found[j]
-    const i = print === undefined ? undefined : places.get(print)?.pop()
-    if (i !== undefined) pairUp(i, j)
-  }
-}
-
-/** Pairs what is left: same rows first, close by, then in order as long as there is something of both. */
-function pairSameRows<L, R>(
-  left: readonly L[],
-  right: readonly R[],
-  isTaken: readonly boolean[],
-  partners: readonly (number | undefined)[],
-  comparison: Comparison<L, R>,
-  pairUp: (i: number, j: number) => void,
-): void {
-  const free = () => left.flatMap((_, i) => (isTaken[i] ? [] : [i]))
-  const single = () => right.flatMap((_, j) => (partners[j] === undefined ? [j] : []))
-  const lefts = free()
-  let first = 0
-  for (const j of single()) {
-    // Not all with all: a block may have a hundred thousand items.
-    const near = lefts
-      .slice(first, first + sameRowReach)
-      .find((i) => !isTaken[i] && comparison.isSameRow(left[i], right[j]))
-    if (near === undefined) continue
-    pairUp(near, j)
-    while (first < lefts.length && isTaken[lefts[first]]) first++
-  }
-  const rest = single()
-  free().forEach((i, place) => {
-    if (place < rest.length) pairUp(i, rest[place])
-  })
-}
-
-const sameRowReach = 64
-
-/** Places of one longest strictly ascending subsequence. */
-function longestAscending(values: readonly number[]): Set<number> {
-  const tails: number[] = []
-  const before: number[] = []
-  values.forEach((value, place) => {
-    let low = 0
-    let high = tails.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (values[tails[middle]] < value) low = middle + 1
-      else high = middle
-    }
-    before[place] = low > 0 ? tails[low - 1] : -1
-    tails[low] = place
-  })
-  const kept = new Set<number>()
-  for (let place = tails.length > 0 ? tails[tails.length - 1] : -1; place >= 0; place = before[place]) kept.add(place)
-  return kept
 }

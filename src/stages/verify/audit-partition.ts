@@ -1,5 +1,5 @@
 import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from '../../ports/stock-log.ts'
-import { type Pair, RowAlignment } from './align-rows.ts'
+import { RowAlignment } from './align-rows.ts'
 import type { AlignedFault } from './aligned-fault.ts'
 import { BatchLetters } from './batch-letters.ts'
 import type { NormalizationRules } from './column-terms.ts'
@@ -48,6 +48,8 @@ export interface PartitionCounts {
   readonly deadLetters: number
   /** rows without an output yet, of which none is due: raw ones not normalized, normalized ones not restored */
   readonly pending: number
+  /** rows of the outputs whose raw or normalized row, that they were made of, is no longer there */
+  readonly unaudited: number
 }
 
 /**
@@ -66,6 +68,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
   const { partition } = raw.range
   let deadLetters = 0
   let pending = 0
+  let unaudited = 0
 
   const report = (fault: Fault, topic: string, row: StockRow, problem: string) =>
     addFinding(findings, { fault, topic, partition, offset: Number(row.offset), problem })
@@ -77,6 +80,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
   }
 
   const rawBatches = new BatchLetters()
+  const letterOffsets: number[] = []
   const rawRows = await open(raw)
   const normalizedRows = await open(normalized)
   const survivors = withoutDeadLetters(
@@ -87,21 +91,37 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       topic: raw.topic,
       rowOf: (row) => row,
       start: raw.range.start,
-      mayLackRows: audit.isRawCompacted,
+      ...(audit.isRawCompacted && { onRemoved: (offset: number) => letterOffsets.push(offset) }),
       onBatch: (letter) => rawBatches.add(letter),
       isNeedless: (row, letter) => isNeedlessDeadLetter(row, letter, types, models, tools.largestNormalized),
       onNeedless: ({ offset }, letter) =>
         letterReports.onWrong(letter, `the row at offset ${offset} could have been normalized`),
       ...letterReports,
     },
-    () => deadLetters++,
+    ({ offset }) => {
+      deadLetters++
+      if (audit.isRawCompacted) letterOffsets.push(Number(offset))
+    },
   )
-  const pairs: Source<Pair<StockRow, StockRow>> = new RowAlignment(survivors, normalizedRows, {
+  const pairs = new RowAlignment<StockRow, StockRow>(survivors, normalizedRows, {
     comparison: new NormalizedComparison(types, models, rules),
-    remaining: () => ({ expected: rawRows.remaining, found: normalizedRows.remaining }),
+    remaining: () => ({
+      expected: rawRows.remainingBefore(audit.normalizeDue),
+      found: normalizedRows.remaining,
+    }),
+    isDue: ({ offset }) => Number(offset) < audit.normalizeDue,
+    endsTogether: true,
     mayBeginLate: normalized.range.start > 0,
     mayBeginEarly: raw.range.start > 0,
-    ...(audit.isRawCompacted && { gaps: { ...raw.range, offsetOf: ({ offset }: StockRow) => Number(offset) } }),
+    ...(audit.isRawCompacted && {
+      gaps: {
+        ...raw.range,
+        dueEnd: Math.min(raw.range.end, audit.normalizeDue),
+        offsetOf: ({ offset }: StockRow) => Number(offset),
+        removedIn: (from: number, to: number) =>
+          to - from - (lowerBound(letterOffsets, to) - lowerBound(letterOffsets, from)),
+      },
+    }),
     report: ({ fault, expected, found, problem }: AlignedFault<StockRow, StockRow>) => {
       if (found !== undefined) report(fault, normalized.topic, found, problem)
       else if (Number(expected!.offset) < audit.normalizeDue) report(fault, raw.topic, expected!, problem)
@@ -121,16 +141,19 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
     for (const letter of letters.rest(range.start))
       letterReports.onWrong(letter, 'the batch is readable or does not exist')
   }
+  const counted = told(pairs, ({ isPassed }) => {
+    if (isPassed) unaudited++
+  })
   if (restored === undefined) {
-    await drain(pairs)
+    await drain(counted)
     checkBatches(raw, rawRows, rawBatches, audit.normalizeDue)
-    return { rows: rawRows.count, deadLetters, pending }
+    return { rows: rawRows.count, deadLetters, pending, unaudited }
   }
 
   const normalizedBatches = new BatchLetters()
   const restoredRows = await open(restored)
   const restorable = withoutDeadLetters<NormalizedRow>(
-    pairs,
+    counted,
     await letters(),
     {
       stage: 'restore',
@@ -151,40 +174,51 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
     },
     () => undefined,
   )
-  // Of rows without a raw one only frames are compared: many are alike, and none tells where the topics meet.
-  const beginsCut = normalized.range.start > 0 && raw.range.start > 0 && raw.range.end > raw.range.start
+  const isRestoreDue = ({ found }: NormalizedRow) => Number(found.offset) < audit.restoreDue
+  const restoredPairs = new RowAlignment<NormalizedRow, StockRow>(restorable, restoredRows, {
+    comparison: new RestoredComparison(types, models, rules),
+    remaining: () => ({
+      expected: normalizedRows.remainingBefore(audit.restoreDue),
+      found: restoredRows.remaining,
+    }),
+    isDue: isRestoreDue,
+    endsTogether: true,
+    mayBeginLate: restored.range.start > 0,
+    mayBeginEarly: normalized.range.start > 0,
+    report: ({ fault, expected, found, problem }: AlignedFault<NormalizedRow, StockRow>) => {
+      if (found !== undefined) report(fault, restored.topic, found, problem)
+      else if (isRestoreDue(expected!)) report(fault, normalized.topic, expected!.found, problem)
+      else pending++
+    },
+  })
   await drain(
-    new RowAlignment(beginsCut ? fromFirstRaw(restorable) : restorable, restoredRows, {
-      comparison: new RestoredComparison(types, models, rules),
-      remaining: () => ({ expected: normalizedRows.remaining, found: restoredRows.remaining }),
-      mayBeginLate: restored.range.start > 0,
-      mayBeginEarly: normalized.range.start > 0,
-      report: ({ fault, expected, found, problem }: AlignedFault<NormalizedRow, StockRow>) => {
-        if (found !== undefined) report(fault, restored.topic, found, problem)
-        else if (Number(expected!.found.offset) < audit.restoreDue)
-          report(fault, normalized.topic, expected!.found, problem)
-        else pending++
-      },
+    told(restoredPairs, ({ isPassed }) => {
+      if (isPassed) unaudited++
     }),
   )
   checkBatches(raw, rawRows, rawBatches, audit.normalizeDue)
   checkBatches(normalized, normalizedRows, normalizedBatches, audit.restoreDue)
-  return { rows: rawRows.count, deadLetters, pending }
+  return { rows: rawRows.count, deadLetters, pending, unaudited }
 }
 
-/** The rows from the first one on whose raw row is still there. */
-function fromFirstRaw(rows: Source<NormalizedRow>): Source<NormalizedRow> {
-  let hasBegun = false
+/** How many of the numbers, ascending, are below a limit. */
+function lowerBound(numbers: readonly number[], limit: number): number {
+  let low = 0
+  let high = numbers.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (numbers[middle] < limit) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function told<T>(source: Source<T>, onItem: (item: T) => void): Source<T> {
   return {
     async next() {
-      for (;;) {
-        const some = await rows.next()
-        if (some === undefined || hasBegun) return some
-        const first = some.findIndex(({ expected }) => expected !== undefined)
-        if (first < 0) continue
-        hasBegun = true
-        return some.slice(first)
-      }
+      const items = await source.next()
+      items?.forEach(onItem)
+      return items
     },
   }
 }

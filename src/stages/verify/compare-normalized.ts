@@ -1,6 +1,5 @@
 import type { Model } from '../../model/model.ts'
 import type { StockRow } from '../../ports/stock-log.ts'
-import type { Comparison, Prints } from './align-rows.ts'
 import { headerBytes, schemaIdOf } from './audited-framing.ts'
 import {
   type ColumnTerms,
@@ -10,6 +9,7 @@ import {
   type NormalizationRules,
   restoredNumber,
 } from './column-terms.ts'
+import type { Comparison, Prints } from './comparison.ts'
 import { frameDifference, framePrint, hasSameFrame } from './frame-difference.ts'
 import { fieldsPrint, isFields, roundedText, valueText } from './row-print.ts'
 import {

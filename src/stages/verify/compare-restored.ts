@@ -1,11 +1,12 @@
 import type { StockRow } from '../../ports/stock-log.ts'
-import type { Comparison, Pair, Prints } from './align-rows.ts'
+import type { Pair } from './align-rows.ts'
 import { headerBytes, schemaIdOf } from './audited-framing.ts'
-import { isRestored, type NormalizationRules } from './column-terms.ts'
+import { isRestored, type NormalizationRules, restoredNumber } from './column-terms.ts'
 import type { ModelVersions, ModeValue } from './compare-normalized.ts'
+import type { Comparison, Prints } from './comparison.ts'
 import { frameDifference, framePrint, hasSameFrame } from './frame-difference.ts'
 import { fieldsPrint, isFields, roundedText, valueText } from './row-print.ts'
-import { decimalUnits, decodeRow, type Fields, type RowType, type RowTypes, valueAt } from './row-types.ts'
+import { decimalUnits, decodeRow, type Fields, numberOf, type RowType, type RowTypes, valueAt } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
 
 /** A normalized row, with the raw row that it was made of; without one if it should not exist. */
@@ -24,7 +25,7 @@ const unrounded = Number.POSITIVE_INFINITY
 /**
  * Compares restored rows with the raw rows that they come from. Equal bytes are equal; otherwise both are decoded,
  * passed-through fields must be equal and modelled ones within the bounds of exactness, for which the mean of the row's
- * mode counts.
+ * mode counts. Where the raw row is no longer there, they are compared with the normalized row.
  */
 export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
   readonly #types: RowTypes
@@ -37,10 +38,11 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
     this.#rules = rules
   }
 
-  difference({ expected: raw, found: normalized }: NormalizedRow, restored: StockRow): string | undefined {
+  difference({ expected: raw, found: normalized, isPassed }: NormalizedRow, restored: StockRow): string | undefined {
     const frame = frameDifference(raw ?? normalized, restored)
+    if (frame !== undefined) return frame
     // What restore makes of a row that should not exist is not its fault.
-    if (frame !== undefined || raw === undefined) return frame
+    if (raw === undefined) return isPassed ? this.#unlikeness(normalized, restored) : undefined
     if (raw.value === null || restored.value === null) {
       if (raw.value === restored.value) return undefined
       return raw.value === null ? 'a tombstone has a value' : 'the value is null'
@@ -65,8 +67,14 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
 
   prints(rows: readonly NormalizedRow[], restored: readonly StockRow[]): Prints {
     const precisions = this.#precisions(rows)
+    let type: RowType | undefined
+    for (const { value } of restored) type ??= value === null ? undefined : this.#typeOf(value)
     return {
-      expected: rows.map(({ expected }) => expected && this.#print(expected, precisions)),
+      expected: rows.map(({ expected, found }) =>
+        expected === undefined
+          ? type && this.#printOfNormalized(found, type, precisions)
+          : this.#print(expected, precisions),
+      ),
       found: restored.map((row) => this.#print(row, precisions)),
     }
   }
@@ -124,19 +132,114 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
   #print(row: StockRow, precisions: ReadonlyMap<string, Precision>): string | undefined {
     const { value } = row
     if (value === null) return framePrint(row)
-    const type = this.#types.get(schemaIdOf(value) ?? Number.NaN)
+    const type = this.#typeOf(value)
     const fields = type && decodeRow(type, value)
     if (fields === undefined) return undefined
     const body = fieldsPrint(type!, fields, (path, field) => {
       const precision = precisions.get(path)
       if (precision === undefined) return undefined
-      if (typeof field !== 'number') return String(decimalUnits(field) ?? valueText(field))
-      const { scale, decimals } = precision
-      const rounded = decimals === unrounded ? field : Number(field.toFixed(decimals))
-      return roundedText(rounded, Math.max(scale, Math.abs(field)))
+      return typeof field === 'number' ? numberPrint(field, precision) : String(decimalUnits(field) ?? valueText(field))
     })
     return `${framePrint(row)}|${body}`
   }
+
+  /**
+   * Of what a normalized row without a raw one is restored to.
+   *
+   * @param restoredType of rows near it
+   */
+  #printOfNormalized(
+    row: StockRow,
+    restoredType: RowType,
+    precisions: ReadonlyMap<string, Precision>,
+  ): string | undefined {
+    if (row.value === null) return framePrint(row)
+    const type = this.#typeOf(row.value)
+    const fields = type && decodeRow(type, row.value)
+    if (fields === undefined) return undefined
+    const [, ...rowFields] = type!.fields
+    const body = fieldsPrint({ fields: rowFields }, fields, (path, field) => {
+      const precision = precisions.get(path)
+      const number = precision && this.#numberOf(type!, fields, path, field)
+      if (precision === undefined || number === undefined) return undefined
+      const { x, modelledType } = number
+      switch (modelledType) {
+        case 'decimal':
+          return String(Math.round(x * 10 ** (restoredType.number(path)?.scale ?? 0)))
+        case 'int':
+        case 'long':
+          return numberPrint(Math.round(x), precision)
+        default:
+          return numberPrint(modelledType === 'float' ? Math.fround(x) : x, precision)
+      }
+    })
+    return `${framePrint(row)}|${body}`
+  }
+
+  /** What a modelled field of a normalized row stands for; undefined for another one, and for null. */
+  #numberOf(type: RowType, row: Fields, path: string, field: unknown): ModelledNumber | undefined {
+    const modelledType = modelledTypeAt(type.fields, path.split('.'))
+    if (modelledType === undefined || !isFields(field)) return undefined
+    const column = this.#models(Number(row[type.fields[0].name]))?.columns.find(({ name }) => name === path)
+    const { mode, value } = field as unknown as ModeValue
+    if (column === undefined || column.mean[mode] === undefined) return undefined
+    const x = restoredNumber(column, mode, value)
+    return { x, modelledType, size: Math.max(Math.abs(x), Math.abs(column.mean[mode])), decimals: column.roundTo }
+  }
+
+  /** What differs between a restored row and the normalized one that it was made of, where the raw one is gone. */
+  #unlikeness(normalized: StockRow, restored: StockRow): string | undefined {
+    if (normalized.value === null || restored.value === null) {
+      if (normalized.value === restored.value) return undefined
+      return normalized.value === null ? 'a tombstone has a value' : 'the value is null'
+    }
+    const type = this.#typeOf(normalized.value)
+    const row = type && decodeRow(type, normalized.value)
+    const restoredType = this.#typeOf(restored.value)
+    const found = restoredType && decodeRow(restoredType, restored.value)
+    if (type === undefined || row === undefined) return undefined
+    if (restoredType === undefined || found === undefined) return 'it cannot be decoded'
+    const isWithin = (path: string, field: unknown, value: unknown) => {
+      const number = this.#numberOf(type, row, path, field)
+      const y = numberOf(value, restoredType.number(path))
+      return number !== undefined && y !== undefined && isNear(number, Number(y), restoredType.number(path)?.scale ?? 0)
+    }
+    for (const { name } of type.fields.slice(1)) {
+      const problem = valueDifference(name, row[name], found[name], isWithin)
+      if (problem !== undefined) return problem
+    }
+    return undefined
+  }
+
+  #typeOf(value: Buffer): RowType | undefined {
+    return this.#types.get(schemaIdOf(value) ?? Number.NaN)
+  }
+}
+
+/** What a normalized field stands for, before it is rounded to its type. */
+interface ModelledNumber {
+  readonly x: number
+  readonly modelledType: string
+  /** what its rounding errors are relative to */
+  readonly size: number
+  /** that it is rounded to; undefined if it is not */
+  readonly decimals: number | undefined
+}
+
+/** Of the size of a number: far above rounding errors, far below what another row has. */
+const nearShare = 2 ** -40
+
+/** Whether a restored number may be what a normalized one was restored to. */
+function isNear({ x, modelledType, size, decimals }: ModelledNumber, restored: number, scale: number): boolean {
+  const digits = modelledType === 'decimal' ? scale : modelledType === 'int' || modelledType === 'long' ? 0 : decimals
+  const halfUnit = digits === undefined ? 0 : 10 ** -digits / 2
+  const floatError = modelledType === 'float' ? Math.abs(restored) * 2 ** -23 : 0
+  return Math.abs(x - restored) <= halfUnit + floatError + size * nearShare
+}
+
+function numberPrint(x: number, { scale, decimals }: Precision): string {
+  const rounded = decimals === unrounded ? x : Number(x.toFixed(decimals))
+  return roundedText(rounded, Math.max(scale, Math.abs(x)))
 }
 
 /** What differs at a path; two records are compared field by field. */

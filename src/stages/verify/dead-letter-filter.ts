@@ -23,8 +23,8 @@ export interface DeadLetterFilterOptions<T> {
   readonly rowOf: (item: T) => StockRow
   /** rows before it are not there any more, so their dead letters say nothing */
   readonly start: number
-  /** whether compaction may have taken rows out of the topic since */
-  readonly mayLackRows?: boolean
+  /** told of letters whose row is no longer there; without it they are wrong */
+  readonly onRemoved?: (offset: number) => void
   /** whether the row should not have become a dead letter */
   readonly isNeedless: (item: T, letter: StockRow) => boolean
   readonly onNeedless: (item: T, letter: StockRow) => void
@@ -47,7 +47,7 @@ export function withoutDeadLetters<T>(
   items: Source<T>,
   letters: Source<StockRow> | undefined,
   options: DeadLetterFilterOptions<T>,
-  onLetter: () => void,
+  onLetter: (row: StockRow) => void,
 ): Source<T> {
   if (letters === undefined) return items
   const window = new RowWindow(letters)
@@ -74,7 +74,10 @@ export function withoutDeadLetters<T>(
       for (;;) {
         const piece = await items.next()
         if (piece === undefined) {
-          while ((await nextLetter()) !== undefined) window.skip(1)
+          for (let letter = await nextLetter(); letter !== undefined; letter = await nextLetter()) {
+            options.onRemoved?.(sourceOffset(letter))
+            window.skip(1)
+          }
           return undefined
         }
         let letter = await nextLetter()
@@ -85,8 +88,9 @@ export function withoutDeadLetters<T>(
           const row = options.rowOf(item)
           const offset = Number(row.offset)
           while (letter !== undefined && sourceOffset(letter) < offset) {
-            if (options.mayLackRows !== true)
+            if (options.onRemoved === undefined)
               options.onWrong(letter, `there is no row at offset ${sourceOffset(letter)}`)
+            else options.onRemoved(sourceOffset(letter))
             window.skip(1)
             letter = await nextLetter()
           }
@@ -95,7 +99,7 @@ export function withoutDeadLetters<T>(
             if (!isUnchanged(row.written ?? row, letter)) {
               options.onWrong(letter, `its bytes are not those of the row at offset ${offset}`)
             } else if (options.isNeedless(item, letter)) options.onNeedless(item, letter)
-            else onLetter()
+            else onLetter(row)
             turn = offset + 1
             window.skip(1)
             letter = await nextLetter()

@@ -23,9 +23,14 @@ export class RangeProgress implements Source<StockRow> {
 
   /** Markers take offsets too: as many rows for an offset as there have been so far. */
   get remaining(): number {
+    return this.remainingBefore(this.#range.end)
+  }
+
+  /** The same, of the rows before an offset. */
+  remainingBefore(offset: number): number {
     const { start, end } = this.#range
     const density = this.#position > start ? this.count / (this.#position - start) : 1
-    return Math.round((end - this.#position) * density)
+    return Math.round(Math.max(0, Math.min(offset, end) - this.#position) * density)
   }
 
   async next(): Promise<readonly StockRow[] | undefined> {

@@ -93,7 +93,8 @@ export default faultCase<Size>({
       killed += done.kills
       notes.push(`${work.name} ${done.kills}`)
     }
-    const none = { lost: 0, doubled: 0, reordered: 0, wrong: 0, deadLetters: 0, pending: 0, hanging: 0, examples: [] }
+    const noFaults = { lost: 0, doubled: 0, reordered: 0, wrong: 0, hanging: 0, examples: [] }
+    const none = { ...noFaults, deadLetters: 0, pending: 0, unaudited: 0, unread: 0 }
     return { faults: killed, recoveriesMs: [], audit: { rows: compared, ...none }, notes: `kills: ${notes.join(', ')}` }
   },
 })
