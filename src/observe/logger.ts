@@ -18,6 +18,12 @@ export interface LogOrigin {
   readonly member?: number
 }
 
+/** The field that names a data set, unless each line of the log has it: JSON would have it twice. */
+export function datasetField(log: Partial<Logger>, dataset: string): { readonly dataset?: string } {
+  // A program's own logger need not have it.
+  return log.bindings?.().dataset === dataset ? {} : { dataset }
+}
+
 /** On a terminal the reader has typed the command: fields that identify the process are omitted. */
 const knownOnTerminal = 'pid,hostname,run,stage,dataset'
 

@@ -3,6 +3,7 @@ import { UsageError } from '../errors.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import type { Model } from '../model/model.ts'
 import { contentHash } from '../model/model-codec.ts'
+import { datasetField } from '../observe/logger.ts'
 import { fit } from '../stages/fit.ts'
 import { beginsAnew, call } from './call.ts'
 import { optionChecks } from './check-options.ts'
@@ -83,7 +84,7 @@ async function check(
       sampledFrom: lineage.rowsSeen,
       softwareVersion: lineage.softwareVersion,
       signal: cluster.signal,
-      onWarning: (message) => cluster.log.debug({ dataset }, message),
+      onWarning: (message) => cluster.log.debug(datasetField(cluster.log, dataset), message),
       onProgress: (rows) => onProgress(rows, offsetsIn(ranges)),
     })
     const repeated = columns.map((column) => likeWritten(column, content.columns))

@@ -17,6 +17,7 @@ import { FitOptionError } from '../mixture/errors.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model, ModelContent } from '../model/model.ts'
 import { publishModel } from '../model/publish-model.ts'
+import { datasetField } from '../observe/logger.ts'
 import { SchemaCollisionError } from '../rows/schema-error.ts'
 import { fit, type LeftOutColumn } from '../stages/fit.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
@@ -221,7 +222,7 @@ export async function fitColumns(
       signal,
       onOtherFields,
       onLeftOut,
-      onWarning: (message) => log.warn({ dataset }, message),
+      onWarning: (message) => log.warn(datasetField(log, dataset), message),
       onProgress: (read) => onProgress(read, of),
     })
   } finally {
