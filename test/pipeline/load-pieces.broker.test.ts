@@ -48,13 +48,13 @@ suite('several files of one table', () => {
   test('more files than brokers keep beside an offset are loaded once, and so are rows that are appended', async (t) => {
     const { cluster, dataset, broker, topics } = await TestPipeline.open(t)
     const folder = temporaryFolder(t)
-    const files = Array.from({ length: 60 }, (_, i) => join(folder, `${i}.csv`))
+    const files = Array.from({ length: 45 }, (_, i) => join(folder, `${i}.csv`))
     for (const [i, file] of files.entries()) writeFileSync(file, `device,v\n${i},1\n`)
-    equal((await loadFile(cluster, { dataset, file: files })).rowsOut, 60)
+    equal((await loadFile(cluster, { dataset, file: files })).rowsOut, 45)
     for (const file of files.slice(0, 3)) appendFileSync(file, '100,2\n')
     const again = await loadFile(cluster, { dataset, file: files })
-    deepEqual([again.rowsBefore, again.rowsOut], [60, 3])
-    equal((await broker.rows(topics.raw)).length, 63)
+    deepEqual([again.rowsBefore, again.rowsOut], [45, 3])
+    equal((await broker.rows(topics.raw)).length, 48)
   })
 })
 
