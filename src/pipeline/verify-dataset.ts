@@ -193,12 +193,13 @@ async function verifyFile(
   ])
   const { registry, settings, log, signal } = cluster
   if (badRows !== undefined) await refuseInput(badRows, [reading.file])
-  const knownColumns = columnsOf(topicRecordOf(await registry.newest(valueSubject(topics.raw))))
+  const schemas = await registry.newest(valueSubject(topics.raw))
+  const knownColumns = columnsOf(topicRecordOf(schemas))
   const cells = await openFileCells({ ...reading, dataset, badRowsFile: badRows, keyColumn: key, knownColumns })
   const stock = new StockReader(settings, controlLog(log), { waitingRows: blockAhead, signal })
   try {
     const { topic, ranges } = await auditedTopic(cluster, topics.raw)
-    const keySchema = key === undefined ? undefined : await schemaWith(cluster, topic, cells, key)
+    const keySchema = key === undefined ? undefined : schemaWith(schemas, cells, key)
     return await auditFile({
       cells,
       style: await cellStyle(cells, reading.text),
@@ -217,15 +218,9 @@ async function verifyFile(
   }
 }
 
-/** The newest schema of a topic that has a field for a column: a later load may have had no such column. */
-async function schemaWith(
-  { registry }: ClusterSession,
-  topic: string,
-  { columns }: FileCells,
-  key: string,
-): Promise<string | undefined> {
+/** The newest schema that has a field for a column: a later load may have had no such column. */
+function schemaWith(schemas: readonly string[], { columns }: FileCells, key: string): string | undefined {
   const field = columns.find(({ column }) => column === key)?.field ?? key
-  const schemas = await registry.newest(valueSubject(topic))
   return schemas.find((schema) => topicRecord(schema)?.fields.has(field))
 }
 
