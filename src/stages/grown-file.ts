@@ -42,27 +42,24 @@ export async function progressOfShorter(grown: GrownFile, layoutHash: string): P
 const tellingRows = 10
 
 /**
- * The file that was loaded before, and has the same first rows as this one: the table was exported anew, in another
- * form or compressed, or was changed farther on. The one with the most rows, of several.
+ * What may be wrong with a file whose first rows are those of one that was loaded before: the table was exported anew,
+ * in another form or compressed, or was changed farther on.
  *
  * @param firstRows `TableFile.firstRows` of the file as it is now
+ * @returns a sentence without the full stop, of the file with the most rows; undefined if there is none
  */
-export function sameBeginning({ files, beside }: GrownFile, firstRows: readonly string[]): FileProgress | undefined {
-  let found: FileProgress | undefined
-  for (const each of files.all) {
-    const count = Math.min(each.rows, firstRows.length)
-    if (!each.complete || count < tellingRows || beside?.has(each.file)) continue
-    if (each.firstRows === firstRows[count - 1] && each.rows > (found?.rows ?? 0)) found = each
-  }
-  return found
-}
-
-/** @example 'its first 1,000 rows are those of a file that was loaded before (3,000 rows): ...' */
-export function doubledText({ rows }: FileProgress, firstRows: readonly string[]): string {
-  const count = countText(Math.min(rows, firstRows.length))
+export function doubtOfBeginning({ files, beside }: GrownFile, firstRows: readonly string[]): string | undefined {
+  const countIn = ({ rows }: FileProgress) => Math.min(rows, firstRows.length)
+  const alike = files.all.filter((each) => {
+    const count = countIn(each)
+    if (!each.complete || count < tellingRows || beside?.has(each.file)) return false
+    return each.firstRows === firstRows[count - 1]
+  })
+  if (alike.length === 0) return undefined
+  const most = alike.reduce((one, other) => (other.rows > one.rows ? other : one))
   return (
-    `its first ${count} rows are those of a file that was loaded before (${countText(rows)} rows): they are loaded ` +
-    'a second time'
+    `its first ${countText(countIn(most))} rows are those of a file that was loaded before (${countText(most.rows)} ` +
+    'rows): they are loaded a second time'
   )
 }
 

@@ -7,7 +7,7 @@ import type { RowTimes } from '../files/reading/row-times.ts'
 import type { RowChunk, TableFile } from '../files/reading/table-file.ts'
 import type { BatchLimits, TransactionalWriter } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { doubledText, progressOfShorter, sameBeginning } from './grown-file.ts'
+import { doubtOfBeginning, progressOfShorter } from './grown-file.ts'
 import { type FileProgress, type GrowthMarks, optionsHashOf } from './load-progress.ts'
 import { LoadSlices } from './load-slices.ts'
 import type { LoadedFiles } from './loaded-files.ts'
@@ -82,8 +82,8 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const shorter = same === undefined ? await progressOfShorter(options, growth.layoutHash) : undefined
   const rowsBefore = (same ?? shorter)?.rows ?? 0
   const firstRows = await table.firstRows()
-  const alike = rowsBefore === 0 ? sameBeginning(options, firstRows) : undefined
-  if (alike !== undefined) options.onDoubt?.(doubledText(alike, firstRows))
+  const doubt = rowsBefore === 0 ? doubtOfBeginning(options, firstRows) : undefined
+  if (doubt !== undefined) options.onDoubt?.(doubt)
   // The shorter file may come again: if its load is over, it stays known.
   const replaced = shorter?.complete ? undefined : shorter
   const schemaId = await options.registerSchema()
