@@ -257,7 +257,7 @@ suite('stage export', () => {
     )
   })
 
-  test('says which columns of a Parquet file are renamed, as their names differ from others only in case', async (t) => {
+  test('says which columns of a Parquet file are renamed, whose names differ from others only in case', async (t) => {
     const log = await topic([[1, lettersOfBothCases, [[rowOfBothCases], []]]])
     const { file, report } = await exported(t, log, { 1: lettersOfBothCases })
     equal(

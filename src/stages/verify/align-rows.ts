@@ -22,8 +22,8 @@ export interface AlignOptions<L, R> {
   /** items still to come from both sources, about; decides what a long gap is */
   readonly remaining: () => { readonly expected: number; readonly found: number }
   /**
-   * whether both sources end with the same items but for those that need not be found, so that `remaining` tells where a
-   * sequence begins that has lost its beginning [false]
+   * whether both sources end with the same items but for those that need not be found, so that `remaining` tells where
+   * a sequence begins that has lost its beginning [false]
    */
   readonly endsTogether?: boolean
   /** whether the item must have been found; those that need not be follow all others [always] */
@@ -76,8 +76,8 @@ const sameRows = 32
  * the same rows are paired, and what is left of the sequence that goes further back is passed over.
  *
  * Where expected items were removed (`gaps`), as many found ones may stand in their places. An expected item may equal
- * one that was removed in front of it, so all places where it may be are followed until one is left; around a difference
- * `alignGaps` looks for the fewest faults.
+ * one that was removed in front of it, so all places where it may be are followed until one is left. Around a
+ * difference `alignGaps` looks for the fewest faults.
  */
 export class RowAlignment<L, R> implements Source<Pair<L, R>> {
   readonly #expected: RowWindow<L>
@@ -403,12 +403,7 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
    */
   #settleBeginning(leftCount: number, rightCount: number, meets: boolean): void {
     const { comparison, mayBeginEarly = false, mayBeginLate = false } = this.#options
-    const left = ahead(this.#expected, leftCount)
-    const right = ahead(this.#found, rightCount)
-    this.#takeExpected(left.length)
-    this.#found.skip(right.length)
-    const partners: (number | undefined)[] = new Array(right.length)
-    const isTaken: boolean[] = new Array(left.length)
+    const { left, right, partners, isTaken } = this.#take(leftCount, rightCount)
     const isPassedOver = left.length === 0 && mayBeginEarly
     const prints: Prints = isPassedOver ? { expected: [], found: [] } : comparison.prints(left, right)
     const due = this.#dueIn(left)
@@ -467,16 +462,21 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
     else this.#settle(size, size)
   }
 
-  /** Decides what the next items, of which at least one is no equal, have become, and takes them. */
-  #settle(leftCount: number, rightCount: number): void {
-    const { comparison } = this.#options
+  /** Takes the next items of both; where a source has ended there may be fewer. Nobody has a partner yet. */
+  #take(leftCount: number, rightCount: number) {
     const left = ahead(this.#expected, leftCount)
     const right = ahead(this.#found, rightCount)
-    // Where a source has ended there may be fewer.
     this.#takeExpected(left.length)
     this.#found.skip(right.length)
     const partners: (number | undefined)[] = new Array(right.length)
     const isTaken: boolean[] = new Array(left.length)
+    return { left, right, partners, isTaken }
+  }
+
+  /** Decides what the next items, of which at least one is no equal, have become, and takes them. */
+  #settle(leftCount: number, rightCount: number): void {
+    const { comparison } = this.#options
+    const { left, right, partners, isTaken } = this.#take(leftCount, rightCount)
     const pairUp = (i: number, j: number) => {
       partners[j] = i
       isTaken[i] = true
