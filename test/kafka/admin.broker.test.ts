@@ -7,6 +7,7 @@ import { createTopic } from '../../src/kafka/create-topic.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { type LagSource, lagOf } from '../../src/pipeline/group-lag.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
+import { until } from '../embedded/conformance/step.ts'
 
 const silent = () => undefined
 
@@ -162,6 +163,8 @@ suite("a broker's own reason, on a broker", () => {
     const unknown = [['message.timestamp.nonsense.max.ms', '1']] as const
     const known = [['retention.ms', '86400000']] as const
     await createTopic(connections, 'Making it', { topic, partitions: 1, settings: [unknown, known] })
+    // Brokers learn of a topic after the controller has made it.
+    await until(async () => (await admin.topics.partitionCount(topic)) === 1)
     equal((await admin.topics.config(topic)).get('retention.ms'), '86400000')
     const made = createTopic(connections, 'Making it', { topic: other, partitions: 1, settings: [unknown] })
     await rejects(made, {
